@@ -1,0 +1,24 @@
+"""Addresses: a job's name in the definition, `train` or `resnet[batch_size=32,lr=0.1]`."""
+
+import re
+from collections.abc import Iterable
+from typing import NewType
+
+Address = NewType("Address", str)
+
+JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A job name that the platform accepts (ModelArts API Reference, "Creating a Training Job")."""
+
+
+def matches(address: str, globs: Iterable[str]) -> bool:
+    """Tell whether an address fits one of the globs.
+
+    `*` stands for any run of characters and `?` for one; brackets are literal, since sweeps
+    write their values between them (`resnet[*]` is the whole sweep).
+    """
+    return any(_compiled(glob).fullmatch(address) for glob in globs)
+
+
+def _compiled(glob: str) -> re.Pattern[str]:
+    pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in glob)
+    return re.compile(pattern, re.DOTALL)

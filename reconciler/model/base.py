@@ -1,0 +1,27 @@
+"""The base of values that cross a file or a socket, and their canonical form."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """Base of every value that crosses a file or a socket.
+
+    Frozen, so that a plan cannot change between being shown and being applied; unknown fields
+    are refused, so that a typo is an error and not a silent default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of a plain value: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """Return `sha256:` and the hex digest of a plain value's canonical JSON."""
+    return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()

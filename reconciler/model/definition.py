@@ -1,0 +1,26 @@
+"""A whole definition, read and resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.model.address import Address
+from reconciler.model.base import Model
+from reconciler.model.job import DesiredJob
+from reconciler.model.platform import PlatformSettings
+
+
+class SourceFile(Model):
+    """A file that the definition was read from; `sha256` is the hex digest of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Which jobs should exist, and where. `jobs` is in the order of the files."""
+
+    stack: str
+    platform: PlatformSettings
+    jobs: Mapping[Address, DesiredJob] = field(default_factory=dict)
+    sources: tuple[SourceFile, ...] = ()

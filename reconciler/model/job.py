@@ -1,0 +1,116 @@
+"""The three views of a job: desired by the definition, recorded by us, actual on the platform."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from reconciler.diagnostics import Location
+from reconciler.model.address import Address
+from reconciler.model.base import Model
+from reconciler.model.spec import JobSpec
+
+
+class Status(StrEnum):
+    """Where a job stands, whichever API version says it. Status is never drift."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    DELETE_FAILED = "delete_failed"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether deleting the job now would destroy work: it waits for its turn, or runs."""
+        return self in (Status.PENDING, Status.RUNNING)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run is over."""
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.STOPPED, Status.DELETE_FAILED)
+
+
+class Lifecycle(Model):
+    """How the reconciler treats a job; none of it reaches the platform."""
+
+    on_failure: Literal["keep", "retry"] = "keep"
+    max_attempts: int = 3
+    on_missing: Literal["accept_finished", "recreate", "error"] = "accept_finished"
+    protect: bool = False
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredJob:
+    """A job as the definition wants it.
+
+    `fields` maps a dotted path of the spec (`flavor`, `engine.version`, `parameters.lr`) to the
+    place where it was written, for diagnostics; a path that was inherited points at its origin.
+    """
+
+    address: Address
+    spec: JobSpec
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    location: Location | None = None
+    fields: Mapping[str, Location] = field(default_factory=dict)
+
+    def place(self, path: str) -> Location | None:
+        """Return where a field was written, or where its nearest parent or the job was."""
+        while path:
+            if path in self.fields:
+                return self.fields[path]
+            path = path.rpartition(".")[0]
+        return self.location
+
+
+class Outcome(Model):
+    """How a run ended, and when, as a refresh saw it.
+
+    `duration_ms` is the platform's own count, in milliseconds.
+    """
+
+    status: Status
+    seen_at: datetime
+    duration_ms: int | None = None
+
+
+class JobRecord(Model):
+    """What we recorded of a job that we created or adopted.
+
+    `job_id` is None only between the two halves of a replacement: the old job is deleted, the
+    new one not yet created. `protect` and `retain` stand here so that they still hold after the
+    block is gone from the definition. `attempt` counts from 1 and grows with each retry.
+    """
+
+    job_id: str | None
+    version_id: str | None = None
+    name: str
+    spec: JobSpec
+    protect: bool = False
+    retain: bool = False
+    attempt: int = 1
+    created_at: datetime | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActualJob:
+    """A job as the platform tells it.
+
+    A row of the list has no `spec`; the details have. `description` is empty when there is none.
+    """
+
+    job_id: str
+    name: str
+    status: Status
+    version_id: str | None = None
+    description: str = ""
+    created_at: datetime | None = None
+    duration_ms: int | None = None
+    spec: JobSpec | None = None

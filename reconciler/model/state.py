@@ -1,0 +1,186 @@
+"""The state: what we recorded of the platform, and the journal entries that change it.
+
+Folding entries into a state is a pure function, so that a reader, a writer and a crash in
+between all come to the same state.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from reconciler.model.address import Address
+from reconciler.model.base import Model
+from reconciler.model.job import JobRecord, Outcome
+from reconciler.model.platform import PlatformIdentity
+from reconciler.model.spec import JobSpec
+
+FORMAT_VERSION = "1.0"
+
+
+class Intent(Model):
+    """A changing request that we were about to send; durable before it leaves.
+
+    `job_id` is the job that is deleted, replaced or updated; `spec` is what is created, or whose
+    description is set. `at` is by the platform's clock, so that a job's creation time can be
+    held against it. `result` is the record that success will leave behind, but for its ids.
+    """
+
+    kind: Literal["create", "replace", "update", "delete"]
+    address: Address
+    at: datetime
+    name: str
+    job_id: str | None = None
+    version_id: str | None = None
+    result: JobRecord | None = None
+
+    @property
+    def spec(self) -> JobSpec | None:
+        """The configuration that the request carries, if it carries one."""
+        return self.result.spec if self.result else None
+
+
+class Opened(Model):
+    """An intent: its request may be sent from now on, and may have had its effect."""
+
+    entry: Literal["opened"] = "opened"
+    intent: Intent
+
+
+class Recorded(Model):
+    """What is now known of an address: its record, or that it has none; closes its intents."""
+
+    entry: Literal["recorded"] = "recorded"
+    address: Address
+    record: JobRecord | None
+
+
+class Removed(Model):
+    """The first half of a replacement: the old job is gone, its intent stays open."""
+
+    entry: Literal["removed"] = "removed"
+    address: Address
+    job_id: str
+
+
+class Closed(Model):
+    """The address's intents had no effect: the platform refused, or nothing was sent."""
+
+    entry: Literal["closed"] = "closed"
+    address: Address
+
+
+class Observed(Model):
+    """A refresh saw how a run ended. Changes no configuration, so the serial stays."""
+
+    entry: Literal["observed"] = "observed"
+    address: Address
+    job_id: str
+    outcome: Outcome
+
+
+class Moved(Model):
+    """A record got another address; no job was touched."""
+
+    entry: Literal["moved"] = "moved"
+    source: Address
+    target: Address
+
+
+class Bound(Model):
+    """The state now belongs to this platform, project and workspace."""
+
+    entry: Literal["bound"] = "bound"
+    platform: PlatformIdentity
+
+
+Entry = Annotated[
+    Opened | Recorded | Removed | Closed | Observed | Moved | Bound, Field(discriminator="entry")
+]
+ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
+
+
+class State(Model):
+    """What we recorded, at one serial.
+
+    `lineage` names the state for life; `serial` grows with every entry that changes what is
+    recorded, so a plan made at one serial fits no other. `salt` (hex) keys the hashes of
+    secrets. `intents` holds, per address, the requests whose outcome is not known yet, oldest
+    first. `platform` is None until the first apply.
+    """
+
+    format_version: str = FORMAT_VERSION
+    stack: str
+    lineage: str
+    serial: int = 0
+    salt: str
+    platform: PlatformIdentity | None = None
+    records: dict[Address, JobRecord] = Field(default_factory=dict)
+    intents: dict[Address, tuple[Intent, ...]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One stored version of a state, as `state history` lists it.
+
+    `name` is what `state restore` takes; `saved_at` is when it was written.
+    """
+
+    name: str
+    serial: int
+    saved_at: datetime
+    jobs: int
+
+
+def fold(state: State, entries: Iterable[Entry]) -> State:
+    """Return the state after the entries, in order.
+
+    Total: an entry about an address that the state does not know changes nothing but the
+    serial. Cost grows with the entries, not with the product of entries and records.
+    """
+    records, intents = dict(state.records), dict(state.intents)
+    serial, platform = state.serial, state.platform
+    for entry in entries:
+        if not isinstance(entry, Observed):
+            serial += 1
+        match entry:
+            case Opened(intent=intent):
+                intents[intent.address] = (*intents.get(intent.address, ()), intent)
+            case Recorded(address=address, record=record):
+                intents.pop(address, None)
+                if record is None:
+                    records.pop(address, None)
+                else:
+                    records[address] = record
+            case Removed(address=address, job_id=job_id):
+                if (known := records.get(address)) and known.job_id == job_id:
+                    records[address] = _without_job(known)
+            case Closed(address=address):
+                intents.pop(address, None)
+            case Observed(address=address, job_id=job_id, outcome=outcome):
+                if (known := records.get(address)) and known.job_id == job_id:
+                    records[address] = known.model_copy(update={"outcome": outcome})
+            case Moved(source=source, target=target):
+                if source in records:
+                    records[target] = records.pop(source)
+                if source in intents:
+                    intents[target] = tuple(
+                        intent.model_copy(update={"address": target})
+                        for intent in intents.pop(source)
+                    )
+            case Bound(platform=identity):
+                platform = identity
+    return state.model_copy(
+        update={
+            "records": records,
+            "intents": intents,
+            "serial": serial,
+            "platform": platform,
+        }
+    )
+
+
+def _without_job(record: JobRecord) -> JobRecord:
+    return record.model_copy(update={"job_id": None, "version_id": None, "outcome": None})

@@ -1,0 +1,100 @@
+"""What the reconciler needs of a training platform, whichever API version it speaks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.job import ActualJob, DesiredJob
+from reconciler.model.platform import (
+    EngineOffer,
+    Flavor,
+    Listing,
+    LogChunk,
+    PlatformIdentity,
+)
+from reconciler.model.spec import JobSpec
+
+
+class Dialect(Protocol):
+    """What one API version can express; needs no connection."""
+
+    def problems(self, job: DesiredJob) -> Sequence[Diagnostic]:
+        """Return an error for each field that this version cannot express or would refuse."""
+        ...
+
+
+class Provider(Protocol):
+    """A training platform.
+
+    Each method but `list` is one call in the user's terms, so that its outcome can be recorded
+    before anything else happens. Safe to call from several threads at once. Failures are
+    `ProviderError`s; reading calls are repeated inside, changing calls only where the platform
+    cannot have acted on them (401, 429, no connection). A changing call that was sent and whose
+    answer was lost raises `OutcomeUnknownError` and is the caller's to resolve.
+    """
+
+    @property
+    def identity(self) -> PlatformIdentity:
+        """Which jobs this provider sees; may log in to find the project."""
+        ...
+
+    def list(self) -> Listing:
+        """Return every job of the project and workspace, in O(pages) requests, without specs."""
+        ...
+
+    def find(self, name: str) -> Sequence[ActualJob]:
+        """Return the jobs that bear exactly this name (at most one, but for list lag), no specs."""
+        ...
+
+    def get(self, job_id: str, version_id: str | None) -> ActualJob:
+        """Return one job with its spec; `JobNotFoundError` when it is gone.
+
+        The details of some API versions know neither the job-level status nor the description
+        better than the list does; callers that hold a row keep the row's.
+        """
+        ...
+
+    def create(self, spec: JobSpec) -> ActualJob:
+        """Create a job and start it; `NameTakenError`, `QuotaExceededError`, `OutcomeUnknownError`.
+
+        The answer need not carry a spec.
+        """
+        ...
+
+    def update_description(self, job_id: str, description: str) -> None:
+        """Set the one thing that can be changed in place. Idempotent, so repeated inside."""
+        ...
+
+    def delete(self, job_id: str) -> None:
+        """Ask for a deletion. It is accepted, not done; a job that is gone is fine."""
+        ...
+
+    def stop(self, job_id: str, version_id: str | None) -> None:
+        """Ask a job to stop. It is accepted, not done; a job whose run is over is fine."""
+        ...
+
+    def logs(
+        self, job_id: str, version_id: str | None, *, lines: int = 50, cursor: str | None = None
+    ) -> LogChunk:
+        """Return the last lines of the log, or with a cursor the lines after it.
+
+        The text is empty while there is none; `JobNotFoundError` when the job is gone.
+        """
+        ...
+
+    def flavors(self) -> Sequence[Flavor]:
+        """Return the machine types on offer; read once per run."""
+        ...
+
+    def engines(self) -> Sequence[EngineOffer]:
+        """Return the preset engines on offer; read once per run."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the time by the platform's clock, from the `Date` of its answers."""
+        ...
+
+    def close(self) -> None:
+        """Drop the connections."""
+        ...
