@@ -154,9 +154,9 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                     records.pop(address, None)
                 else:
                     records[address] = record
-            case Removed(address=address, job_id=job_id):
-                if (known := records.get(address)) and known.job_id == job_id:
-                    records[address] = _without_job(known)
+            case Removed(address=address):
+                if known := records.get(address):
+                    records[address] = _without_job(known, intents.get(address, ()))
             case Closed(address=address):
                 intents.pop(address, None)
             case Observed(address=address, job_id=job_id, outcome=outcome):
@@ -182,5 +182,14 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     )
 
 
-def _without_job(record: JobRecord) -> JobRecord:
-    return record.model_copy(update={"job_id": None, "version_id": None, "outcome": None})
+def _without_job(record: JobRecord, intents: tuple[Intent, ...]) -> JobRecord:
+    """Take the deleted job out of a record; the attempt counts as the open intent says."""
+    attempts = [intent.result.attempt for intent in intents if intent.result]
+    return record.model_copy(
+        update={
+            "job_id": None,
+            "version_id": None,
+            "outcome": None,
+            "attempt": max([record.attempt, *attempts]),
+        }
+    )

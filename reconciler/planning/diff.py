@@ -1,0 +1,63 @@
+"""Which fields of two specs differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.plan import FieldChange
+from reconciler.model.spec import JobSpec
+from reconciler.planning.rules import IN_PLACE, as_written
+
+
+def definition_changes(recorded: JobSpec, wanted: JobSpec) -> tuple[FieldChange, ...]:
+    """Return what the definition changed since the job was recorded, sorted by path.
+
+    Symmetric: a field that is no longer written is a change too.
+    """
+    if recorded == wanted:
+        return ()
+    return _changes(recorded.canonical, wanted.canonical)
+
+
+def drift_changes(recorded: JobSpec, actual: JobSpec) -> tuple[FieldChange, ...]:
+    """Return what differs on the platform from what was recorded, sorted by path.
+
+    Only fields that were written count; see the table in `planning.rules`.
+    """
+    found = as_written(recorded, actual)
+    if recorded.canonical == found:
+        return ()
+    return _changes(recorded.canonical, found)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    from deepdiff import DeepDiff
+
+    tree = DeepDiff(before, after, view="tree", ignore_order=False, threshold_to_diff_deeper=0)
+    changes: dict[str, FieldChange] = {}
+    for level in (level for levels in tree.values() for level in levels):
+        keys = level.path(output_format="list", force="fake")
+        path = _dotted(keys)
+        changes[path] = FieldChange(
+            path=path,
+            before=_value(before, keys),
+            after=_value(after, keys),
+            forces_replace=keys[0] not in IN_PLACE,
+        )
+    return tuple(changes[path] for path in sorted(changes))
+
+
+def _dotted(keys: list[Any]) -> str:
+    parts = [f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys]
+    return "".join(parts).removeprefix(".")
+
+
+def _value(root: Any, keys: list[Any]) -> Any:
+    """Return what stands at the path, or None where it leads nowhere."""
+    for key in keys:
+        if isinstance(root, Mapping):
+            root = root.get(key)
+        elif isinstance(root, list) and isinstance(key, int) and key < len(root):
+            root = root[key]
+        else:
+            return None
+    return root

@@ -1,0 +1,74 @@
+"""What someone changed behind our back: recorded and actual jobs compared."""
+
+from collections.abc import Mapping
+
+from reconciler.diagnostics import Location
+from reconciler.model.address import Address
+from reconciler.model.job import ActualJob, JobRecord, Status
+from reconciler.model.plan import Drift, DriftKind, FieldChange
+from reconciler.model.platform import Listing
+from reconciler.planning.decide import config_drift, description_drift, is_replaced_outside
+
+
+def find_drift(
+    records: Mapping[Address, JobRecord],
+    listing: Listing,
+    places: Mapping[Address, Location | None],
+) -> tuple[Drift, ...]:
+    """Return every drifted job, by address.
+
+    A status is never drift; neither is a finished job that was cleaned up, nor a job that we
+    deleted ourselves in a replacement not yet complete.
+    """
+    found = []
+    for address in sorted(records):
+        record = records[address]
+        if drift := _drift(address, record, listing, places.get(address)):
+            found.append(drift)
+    return tuple(found)
+
+
+def _drift(
+    address: Address, record: JobRecord, listing: Listing, location: Location | None
+) -> Drift | None:
+    if record.job_id is None:
+        return None
+    actual = listing.by_id(record.job_id)
+    other = listing.by_name(record.name) if actual is None else None
+    if actual is None and other is None:
+        if record.outcome and record.outcome.status is Status.SUCCEEDED:
+            return None
+        return Drift(address=address, name=record.name, kind=DriftKind.VANISHED, location=location)
+    found = actual or other
+    if found is None:
+        return None
+    changes = (*config_drift(record, found), *description_drift(record, found))
+    if is_replaced_outside(record, found):
+        return Drift(
+            address=address,
+            name=record.name,
+            kind=DriftKind.REPLACED,
+            changes=_ids(record, found) + changes,
+            location=location,
+        )
+    if not changes:
+        return None
+    return Drift(
+        address=address,
+        name=record.name,
+        kind=DriftKind.CHANGED,
+        changes=changes,
+        location=location,
+    )
+
+
+def _ids(record: JobRecord, found: ActualJob) -> tuple[FieldChange, ...]:
+    pairs = (
+        ("job_id", record.job_id, found.job_id),
+        ("version_id", record.version_id, found.version_id),
+    )
+    return tuple(
+        FieldChange(path=path, before=before, after=after)
+        for path, before, after in pairs
+        if before != after
+    )

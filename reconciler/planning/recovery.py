@@ -1,0 +1,109 @@
+"""What became of requests whose outcome was never recorded: decided from intents and listing.
+
+An interrupted run leaves intents without outcome in the journal. Which of them had their effect
+can be told from the platform's jobs alone, so the next run settles them before it plans.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.model.address import Address
+from reconciler.model.job import ActualJob, JobRecord
+from reconciler.model.platform import Listing
+from reconciler.model.state import Closed, Entry, Intent, Recorded, Removed, State
+from reconciler.planning.diff import drift_changes
+
+CLOCK_SKEW = timedelta(seconds=5)
+"""How much earlier than its intent a job of ours may seem to be created: `Date` headers count
+whole seconds, and the platform's machines need not agree to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The journal entries that settle open intents, and the addresses whose job was found."""
+
+    entries: tuple[Entry, ...] = ()
+    recovered: tuple[Address, ...] = ()
+
+
+def recover(state: State, listing: Listing) -> Recovery:
+    """Settle the open intents that the listing can settle.
+
+    A job created by us is told by its exact name, a configuration equal to what was sent, and a
+    creation no earlier than the intent; a job that merely bears the name is somebody else's. A
+    create that left no job stays open: its request may still be on the way, and a repetition
+    finds out by the name. `listing` must carry the specs of the candidates.
+    """
+    entries: list[Entry] = []
+    recovered: list[Address] = []
+    for address, intents in sorted(state.intents.items()):
+        settled, found = _settle(address, intents, state.records.get(address), listing)
+        entries += settled
+        if found:
+            recovered.append(address)
+    return Recovery(tuple(entries), tuple(recovered))
+
+
+def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
+    """Return the record of a job that one of these intents created, newest intent first."""
+    for intent in reversed(tuple(intents)):
+        if intent.result is None or intent.kind not in ("create", "replace"):
+            continue
+        if job.spec is None or job.name != intent.name or job.job_id == intent.job_id:
+            continue
+        if job.created_at is not None and job.created_at < intent.at - CLOCK_SKEW:
+            continue
+        if any(change.forces_replace for change in drift_changes(intent.result.spec, job.spec)):
+            continue
+        return with_ids(intent.result, job)
+    return None
+
+
+def with_ids(result: JobRecord, job: ActualJob) -> JobRecord:
+    """Fill in what the platform gave the job."""
+    return result.model_copy(
+        update={
+            "job_id": job.job_id,
+            "version_id": job.version_id,
+            "created_at": job.created_at or result.created_at,
+        }
+    )
+
+
+def _settle(
+    address: Address, intents: tuple[Intent, ...], record: JobRecord | None, listing: Listing
+) -> tuple[list[Entry], bool]:
+    for name in dict.fromkeys(intent.name for intent in reversed(intents)):
+        job = listing.by_name(name)
+        if job and (found := is_ours(intents, job)):
+            return [Recorded(address=address, record=found)], True
+    newest = intents[-1]
+    match newest.kind:
+        case "delete":
+            gone = newest.job_id is not None and listing.by_id(newest.job_id) is None
+            return ([Recorded(address=address, record=None)], True) if gone else ([], False)
+        case "update":
+            return _settle_update(address, newest, listing)
+        case "replace":
+            return _settle_removal(address, newest, record, listing), False
+        case _:
+            return [], False
+
+
+def _settle_update(address: Address, intent: Intent, listing: Listing) -> tuple[list[Entry], bool]:
+    job = listing.by_id(intent.job_id)
+    if job and intent.result and job.description == intent.result.spec.description:
+        return [Recorded(address=address, record=with_ids(intent.result, job))], True
+    return [Closed(address=address)], False
+
+
+def _settle_removal(
+    address: Address, intent: Intent, record: JobRecord | None, listing: Listing
+) -> list[Entry]:
+    """Note that the old job of a replacement is gone; the intent stays open for the new one."""
+    if intent.job_id is None or listing.by_id(intent.job_id) is not None:
+        return []
+    if record is None or record.job_id is None:
+        return []
+    return [Removed(address=address, job_id=intent.job_id)]
