@@ -48,7 +48,7 @@ def recover(state: State, listing: Listing) -> Recovery:
 def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
     """Return the record of a job that one of these intents created, newest intent first."""
     for intent in reversed(tuple(intents)):
-        if intent.result is None or intent.kind not in ("create", "replace"):
+        if intent.result is None or intent.kind != "create":
             continue
         if job.spec is None or job.name != intent.name or job.job_id == intent.job_id:
             continue

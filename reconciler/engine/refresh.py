@@ -1,0 +1,88 @@
+"""Refresh: read what is actual, in as few requests as the decisions need."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from reconciler.errors import JobNotFoundError
+from reconciler.model.address import Address
+from reconciler.model.events import Event
+from reconciler.model.job import ActualJob, DesiredJob
+from reconciler.model.platform import Listing
+from reconciler.model.state import State
+from reconciler.planning.decide import is_replaced_outside
+from reconciler.planning.planner import find_actual
+from reconciler.providers.base import Provider
+
+Emit = Callable[[Event], None]
+
+
+def refresh(
+    provider: Provider,
+    state: State,
+    desired: Mapping[Address, DesiredJob],
+    *,
+    full: bool = False,
+    parallelism: int = 10,
+    emit: Emit = lambda _: None,
+) -> Listing:
+    """List every job, and read the details of those that the decisions depend on.
+
+    The configuration of a recorded version cannot change, so details are read only for jobs
+    that are not the recorded version, that bear a wanted name without being recorded, or that
+    an open intent may have created; with `full`, for every recorded job.
+    """
+    emit(Event(type="refresh", message="Reading the platform's jobs"))
+    listing = provider.list()
+    wanted = wanting_details(state, desired, listing, full=full)
+    details = _read_details(provider, wanted, parallelism, emit)
+    emit(Event(type="refresh", message="Read the platform's jobs", data={"jobs": len(listing)}))
+    return listing.with_details(details)
+
+
+def wanting_details(
+    state: State,
+    desired: Mapping[Address, DesiredJob],
+    listing: Listing,
+    *,
+    full: bool = False,
+) -> list[ActualJob]:
+    """Return the listed jobs whose spec the decisions need, once each."""
+    wanted: dict[str, ActualJob] = {}
+    for record in state.records.values():
+        actual = find_actual(record, listing)
+        if actual and (full or is_replaced_outside(record, actual)):
+            wanted[actual.job_id] = actual
+    unrecorded = (job.spec.name for address, job in desired.items() if address not in state.records)
+    intended = (intent.name for intents in state.intents.values() for intent in intents)
+    known = {record.job_id for record in state.records.values()}
+    for name in (*unrecorded, *intended):
+        actual = listing.by_name(name)
+        if actual and actual.job_id not in known:
+            wanted[actual.job_id] = actual
+    return list(wanted.values())
+
+
+def _read_details(
+    provider: Provider, rows: list[ActualJob], parallelism: int, emit: Emit
+) -> Iterable[ActualJob]:
+    if not rows:
+        return []
+    read: list[ActualJob] = []
+    with ThreadPoolExecutor(max_workers=min(parallelism, len(rows))) as pool:
+        for number, job in enumerate(pool.map(lambda row: read_spec(provider, row), rows), 1):
+            read.append(job)
+            emit(Event(type="refresh", message="Reading details", done=number, total=len(rows)))
+    return read
+
+
+def read_spec(provider: Provider, row: ActualJob) -> ActualJob:
+    """Return a listed job with its spec; the row's own status and description stay.
+
+    A job that goes away between the list and this call is returned without a spec.
+    """
+    try:
+        details = provider.get(row.job_id, row.version_id)
+    except JobNotFoundError:
+        return row
+    return replace(row, spec=details.spec)

@@ -1,0 +1,111 @@
+"""Whether what was reviewed is still what would be done."""
+
+from collections.abc import Iterable
+
+from reconciler.errors import PlanStaleError
+from reconciler.model.job import ActualJob
+from reconciler.model.plan import Action, ActionKind, Plan, StateRef
+from reconciler.model.platform import Listing
+
+_AGAIN = "Nothing was changed. Make a new plan with `reconciler plan` and review that."
+
+
+def check_digest(plan: Plan) -> None:
+    """Raise `PlanStaleError` when a saved plan's content is not what its digest says."""
+    if plan.digest != plan.computed_digest:
+        raise PlanStaleError(
+            "The plan was edited",
+            f"Its content has the digest {plan.computed_digest}, but it says {plan.digest}.",
+            _AGAIN,
+        )
+
+
+def check_expected(plan: Plan, expected: str | None) -> None:
+    """Raise `PlanStaleError` when the plan is not the one whose digest was approved."""
+    if expected is not None and plan.digest != expected:
+        raise PlanStaleError(
+            "The plan is not the one that was approved",
+            f"Approved was {expected}, but now the plan is {plan.digest}:\n"
+            + ("\n".join(_describe(plan.actions)) or "nothing to do"),
+            _AGAIN,
+        )
+
+
+def check_state(plan: Plan, found: StateRef) -> None:
+    """Raise `PlanStaleError` when the state is another one, or has moved on."""
+    if plan.state.lineage != found.lineage:
+        raise PlanStaleError(
+            "The plan belongs to another state",
+            f"It was made from lineage {plan.state.lineage or 'none'}; this state's is "
+            f"{found.lineage or 'none'}.",
+            _AGAIN,
+        )
+    if plan.state.serial != found.serial:
+        raise PlanStaleError(
+            "The state has moved on",
+            f"The plan was made from serial {plan.state.serial}; this state's is {found.serial}.",
+            _AGAIN,
+        )
+
+
+def fitting(plan: Plan, listing: Listing) -> tuple[Action, ...]:
+    """Return the plan's actions with today's statuses, if every expectation still holds.
+
+    Raises `PlanStaleError` naming each job and field that no longer fits. A status is no
+    expectation: a job that went from queued to running, or ended, makes no plan stale.
+    """
+    freed = {action.job_id for action in plan.actions if action.kind is ActionKind.DELETE}
+    problems = [problem for action in plan.actions for problem in _unmet(action, listing, freed)]
+    if problems:
+        raise PlanStaleError(
+            "The platform has moved on since the plan was made", "\n".join(problems), _AGAIN
+        )
+    return tuple(_with_status(action, listing) for action in plan.actions)
+
+
+def _unmet(action: Action, listing: Listing, freed: Iterable[str | None]) -> Iterable[str]:
+    if action.kind in (ActionKind.FORGET, ActionKind.BLOCKED):
+        return
+    wanted = action.expects
+    if wanted.job_id is None:
+        holder = listing.by_name(action.name)
+        if holder is not None and holder.job_id not in freed:
+            yield f'Job "{action.address}": the name was free, is taken by id {holder.job_id}'
+        return
+    actual = listing.by_id(wanted.job_id)
+    if actual is None:
+        yield f'Job "{action.address}": job_id was {wanted.job_id}, is gone'
+        return
+    yield from _differences(action, actual)
+
+
+def _differences(action: Action, actual: ActualJob) -> Iterable[str]:
+    wanted = action.expects
+    if None not in (wanted.version_id, actual.version_id) and (
+        wanted.version_id != actual.version_id
+    ):
+        yield (
+            f'Job "{action.address}": version_id was {wanted.version_id}, is {actual.version_id}'
+        )
+    if wanted.description is not None and wanted.description != actual.description:
+        yield (
+            f'Job "{action.address}": description was {wanted.description!r}, '
+            f"is {actual.description!r}"
+        )
+
+
+def _with_status(action: Action, listing: Listing) -> Action:
+    actual = listing.by_id(action.job_id)
+    if actual is None or action.kind not in (ActionKind.DELETE, ActionKind.REPLACE):
+        return action
+    live = actual.status.is_live
+    return action.model_copy(
+        update={"interrupts": live, "running_ms": actual.duration_ms if live else None}
+    )
+
+
+def _describe(actions: Iterable[Action]) -> Iterable[str]:
+    for action in actions:
+        fields = ", ".join(change.path for change in action.changes)
+        named = f" ({fields})" if fields else ""
+        yield f"  {action.kind} {action.address}: {action.reason}{named}"
