@@ -33,7 +33,11 @@ Confirm = Callable[[Report], bool]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """How the run was approved: by a question, or by the digest that stood in the review."""
+    """How the run is approved.
+
+    `confirm` sees the plan, empty or not, and says whether to go on; `expect` is the digest that
+    stood in the review.
+    """
 
     confirm: Confirm = lambda _: True
     expect: str | None = None
@@ -133,5 +137,5 @@ class _Run:
 
 
 def _ask(approval: Approval, report: Report) -> None:
-    if not report.plan.is_empty and not approval.confirm(report):
+    if not approval.confirm(report):
         raise ReconcilerError("Not approved", "Nothing was changed.")

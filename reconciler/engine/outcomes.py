@@ -148,6 +148,7 @@ def _row(address: Address, record: JobRecord, listing: Listing) -> StatusRow:
         name=record.name,
         job_id=record.job_id,
         status=status,
+        version_id=record.version_id,
         is_gone=actual is None,
         attempt=record.attempt,
         created_at=record.created_at,

@@ -14,7 +14,7 @@ from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import SourceFile
 from reconciler.model.job import DesiredJob
-from reconciler.model.plan import Action, Plan, PlanPlatform, StateRef
+from reconciler.model.plan import Action, ActionKind, Plan, PlanPlatform, Reason, StateRef
 from reconciler.model.platform import Listing
 from reconciler.model.report import Report
 from reconciler.model.state import State, fold
@@ -123,6 +123,23 @@ def check_platform(state: State, platform: PlanPlatform) -> None:
     """Raise `RefusedError` when the state records jobs of another platform or project."""
     if problem := check_identity(state, platform.identity):
         raise RefusedError("Refused: nothing was changed", [problem])
+
+
+def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Diagnostic, ...]:
+    """Hold every job of a definition against the platform's catalog and quota."""
+    catalog = Catalog(context.provider.flavors(), context.provider.engines())
+    state = context.backend.read()
+    recorded = state.records if state else {}
+    fresh = [
+        Action(kind=ActionKind.CREATE, address=address, name=job.spec.name, reason=Reason.NEW)
+        for address, job in jobs.items()
+        if address not in recorded
+    ]
+    return (
+        *check_catalog(jobs.values(), catalog),
+        *check_quota(fresh, context.provider.list().quota),
+        *check_outputs(fresh, jobs),
+    )
 
 
 def refuse_errors(diagnostics: tuple[Diagnostic, ...]) -> None:

@@ -1,9 +1,10 @@
 """Operations on the state alone: no job is touched."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from reconciler.backends.base import StateWriter
-from reconciler.engine.context import Context
+from reconciler.backends.base import Backend, StateWriter
 from reconciler.errors import StateDamagedError, StateError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.state import Entry, Moved, Recorded, State, fold
@@ -13,47 +14,56 @@ _SKIP_AFTER_DAMAGE = 1000
 made from it fits the restored one."""
 
 
-def move(context: Context, source: Address, target: Address) -> State:
-    """Give a record another address. Raises `UsageError` if there is none, or one at the target."""
-    with context.backend.lock(command=context.command, timeout=context.lock_timeout) as writer:
-        state = _require(context.backend.read())
-        _require_record(state, source)
-        if target in state.records:
-            raise UsageError(
-                "Address is recorded already",
-                f'The state has a record at "{target}" already.',
-                f"Forget that one first with `reconciler state rm {target}`, if it is meant.",
-            )
-        return _commit(writer, state, [Moved(source=source, target=target)])
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Edits one state under its lock; `lock_timeout` is in seconds."""
 
+    backend: Backend
+    command: str
+    lock_timeout: float = 0.0
 
-def remove(context: Context, addresses: Sequence[Address]) -> State:
-    """Forget records; their jobs stay as they are. Raises `UsageError` if one is not recorded."""
-    with context.backend.lock(command=context.command, timeout=context.lock_timeout) as writer:
-        state = _require(context.backend.read())
-        for address in addresses:
-            _require_record(state, address)
-        return _commit(writer, state, [Recorded(address=a, record=None) for a in addresses])
+    def move(self, source: Address, target: Address) -> State:
+        """Give a record another address; `UsageError` if it is none, or the target has one."""
+        with self._lock() as writer:
+            state = _require(self.backend.read())
+            _require_record(state, source)
+            if target in state.records:
+                raise UsageError(
+                    "Address is recorded already",
+                    f'The state has a record at "{target}" already.',
+                    f"Forget that one first with `reconciler state rm {target}`, if it is meant.",
+                )
+            return _commit(writer, state, [Moved(source=source, target=target)])
 
+    def remove(self, addresses: Sequence[Address]) -> State:
+        """Forget records; their jobs stay as they are. `UsageError` if one is not recorded."""
+        with self._lock() as writer:
+            state = _require(self.backend.read())
+            for address in addresses:
+                _require_record(state, address)
+            return _commit(writer, state, [Recorded(address=a, record=None) for a in addresses])
 
-def restore(context: Context, name: str) -> State:
-    """Make a kept snapshot the state again, under a higher serial than any before it.
+    def restore(self, name: str) -> State:
+        """Make a kept snapshot the state again, under a higher serial than any before it.
 
-    Works on a damaged state, too. Jobs that were created since the snapshot are not lost: a
-    plan shows that their names are taken, and `--adopt` takes them back.
-    """
-    with context.backend.lock(command=context.command, timeout=context.lock_timeout) as writer:
-        kept = context.backend.restore(name)
-        known = [kept.serial, *(each.serial for each in context.backend.history())]
-        try:
-            current = context.backend.read()
-        except StateDamagedError:
-            serial = max(known) + _SKIP_AFTER_DAMAGE
-        else:
-            serial = max([*known, current.serial if current else 0]) + 1
-        state = kept.model_copy(update={"serial": serial})
-        writer.checkpoint(state)
-        return state
+        Works on a damaged state, too. Jobs that were created since the snapshot are not lost: a
+        plan shows that their names are taken, and `--adopt` takes them back.
+        """
+        with self._lock() as writer:
+            kept = self.backend.restore(name)
+            known = [kept.serial, *(each.serial for each in self.backend.history())]
+            try:
+                current = self.backend.read()
+            except StateDamagedError:
+                serial = max(known) + _SKIP_AFTER_DAMAGE
+            else:
+                serial = max([*known, current.serial if current else 0]) + 1
+            state = kept.model_copy(update={"serial": serial})
+            writer.checkpoint(state)
+            return state
+
+    def _lock(self) -> AbstractContextManager[StateWriter]:
+        return self.backend.lock(command=self.command, timeout=self.lock_timeout)
 
 
 def _commit(writer: StateWriter, state: State, entries: Sequence[Entry]) -> State:

@@ -151,7 +151,12 @@ class PlanPlatform(PlatformIdentity):
         )
 
 
-_NOT_COVERED = {"location", "interrupts", "running_ms"}
+_NOT_COVERED: Mapping[str, bool | set[str]] = {
+    "location": True,
+    "interrupts": True,
+    "running_ms": True,
+    "result": {"created_at", "outcome"},
+}
 
 
 class Plan(Model):

@@ -77,6 +77,7 @@ class StatusRow:
     name: str
     job_id: str | None
     status: Status
+    version_id: str | None = None
     is_gone: bool = False
     attempt: int = 1
     created_at: datetime | None = None

@@ -153,7 +153,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                 if record is None:
                     records.pop(address, None)
                 else:
-                    records[address] = record
+                    records[address] = _with_known_outcome(record, records.get(address))
             case Removed(address=address):
                 if known := records.get(address):
                     records[address] = _without_job(known, intents.get(address, ()))
@@ -182,14 +182,23 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     )
 
 
+def _with_known_outcome(record: JobRecord, known: JobRecord | None) -> JobRecord:
+    """Keep how the run ended, when the new record speaks of the same run and was made before."""
+    if known is None or known.outcome is None or record.outcome is not None:
+        return record
+    if known.job_id != record.job_id:
+        return record
+    return record.model_copy(update={"outcome": known.outcome})
+
+
 def _without_job(record: JobRecord, intents: tuple[Intent, ...]) -> JobRecord:
-    """Take the deleted job out of a record; the attempt counts as the open intent says."""
+    """Take the deleted job out of a record; the attempt counts as the newest open intent says."""
     attempts = [intent.result.attempt for intent in intents if intent.result]
     return record.model_copy(
         update={
             "job_id": None,
             "version_id": None,
             "outcome": None,
-            "attempt": max([record.attempt, *attempts]),
+            "attempt": attempts[-1] if attempts else record.attempt,
         }
     )

@@ -68,8 +68,8 @@ def decide(
 def _decide_missing(desired: DesiredJob, record: JobRecord) -> Action:
     """Choose for a recorded job that is gone from the platform.
 
-    A finished one that was cleaned up is not paid for twice; what the definition changed since,
-    or a replacement that an earlier run left half done, is created.
+    A finished one that was cleaned up is not paid for twice, unless `on_missing: recreate`; what
+    the definition changed since, or a replacement that an earlier run left half done, is created.
     """
     changes = definition_changes(record.spec, desired.spec)
     finished = record.outcome is not None and record.outcome.status is Status.SUCCEEDED
@@ -78,10 +78,10 @@ def _decide_missing(desired: DesiredJob, record: JobRecord) -> Action:
     if _forces_replace(changes):
         return _create(desired, Reason.DEFINITION_CHANGED, record, changes)
     match desired.lifecycle.on_missing:
+        case "accept_finished" | "error" if finished:
+            return _still(desired, record, ActionKind.NOOP, Reason.FINISHED)
         case "error":
             return _still(desired, record, ActionKind.BLOCKED, Reason.VANISHED)
-        case "accept_finished" if finished:
-            return _still(desired, record, ActionKind.NOOP, Reason.FINISHED)
         case _:
             return _create(desired, Reason.VANISHED, record, changes)
 
@@ -208,7 +208,7 @@ def _create(
     record: JobRecord | None = None,
     changes: tuple[FieldChange, ...] = (),
 ) -> Action:
-    resumes = record is not None and record.job_id is None and not changes
+    resumes = record is not None and record.job_id is None and not _forces_replace(changes)
     return Action(
         kind=ActionKind.CREATE,
         address=desired.address,

@@ -32,7 +32,14 @@ def drift_changes(recorded: JobSpec, actual: JobSpec) -> tuple[FieldChange, ...]
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     from deepdiff import DeepDiff
 
-    tree = DeepDiff(before, after, view="tree", ignore_order=False, threshold_to_diff_deeper=0)
+    tree = DeepDiff(
+        before,
+        after,
+        view="tree",
+        zip_ordered_iterables=True,
+        ignore_private_variables=False,
+        threshold_to_diff_deeper=0,
+    )
     changes: dict[str, FieldChange] = {}
     for level in (level for levels in tree.values() for level in levels):
         keys = level.path(output_format="list", force="fake")

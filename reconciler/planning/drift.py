@@ -1,6 +1,6 @@
 """What someone changed behind our back: recorded and actual jobs compared."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from reconciler.diagnostics import Location
 from reconciler.model.address import Address
@@ -11,37 +11,43 @@ from reconciler.planning.decide import config_drift, description_drift, is_repla
 
 
 def find_drift(
+    addresses: Iterable[Address],
     records: Mapping[Address, JobRecord],
     listing: Listing,
     places: Mapping[Address, Location | None],
 ) -> tuple[Drift, ...]:
-    """Return every drifted job, by address.
+    """Return the drift of the recorded jobs among `addresses`, in their order.
 
     A status is never drift; neither is a finished job that was cleaned up, nor a job that we
-    deleted ourselves in a replacement not yet complete.
+    deleted ourselves in a replacement not yet complete. `records` are all there are, since a
+    job that another of them speaks of has not taken anyone's place.
     """
+    owned = {record.job_id for record in records.values()}
     found = []
-    for address in sorted(records):
-        record = records[address]
-        if drift := _drift(address, record, listing, places.get(address)):
+    for address in addresses:
+        record = records.get(address)
+        if record and (drift := _drift(address, record, listing, owned, places.get(address))):
             found.append(drift)
     return tuple(found)
 
 
 def _drift(
-    address: Address, record: JobRecord, listing: Listing, location: Location | None
+    address: Address,
+    record: JobRecord,
+    listing: Listing,
+    owned: Container[str | None],
+    location: Location | None,
 ) -> Drift | None:
     if record.job_id is None:
         return None
-    actual = listing.by_id(record.job_id)
-    other = listing.by_name(record.name) if actual is None else None
-    if actual is None and other is None:
+    found = listing.by_id(record.job_id)
+    if found is None:
+        other = listing.by_name(record.name)
+        found = other if other and other.job_id not in owned else None
+    if found is None:
         if record.outcome and record.outcome.status is Status.SUCCEEDED:
             return None
         return Drift(address=address, name=record.name, kind=DriftKind.VANISHED, location=location)
-    found = actual or other
-    if found is None:
-        return None
     changes = (*config_drift(record, found), *description_drift(record, found))
     if is_replaced_outside(record, found):
         return Drift(

@@ -58,7 +58,8 @@ def _protected(actions: Sequence[Action], state: State) -> Iterable[Diagnostic]:
                 "Job is protected",
                 f'Job "{action.address}" would be {_PAST[action.kind]} ({action.reason}), '
                 "but it is protected.",
-                "Apply `lifecycle: {protect: false}` for it first, and then this change.",
+                "Apply `lifecycle: {protect: false}` for it first, and then this change; or forget "
+                "the job with a `removed` block (`keep: true`).",
                 address=action.address,
                 location=action.location,
                 code="protect",

@@ -10,7 +10,6 @@ from reconciler.model.plan import (
     Action,
     ActionKind,
     Drift,
-    Expectation,
     FieldChange,
     Reason,
     Summary,
@@ -76,20 +75,16 @@ def make_draft(world: World) -> Draft:
     addresses = sorted(
         address for address in {*world.desired, *world.state.records} if address in world.selection
     )
-    freed = _freed_names(world, addresses)
-    decided = [_decide(world, address, freed) for address in addresses]
+    owners = _owners(world.state)
+    decided = [_decide(world, address, owners) for address in addresses]
     actions = tuple(action for action in decided if action.kind is not ActionKind.NOOP)
     places = {address: job.location for address, job in world.desired.items()}
-    drift = find_drift(
-        {a: world.state.records[a] for a in addresses if a in world.state.records},
-        world.listing,
-        places,
-    )
-    unmanaged = find_unmanaged(world.state, world.listing)
+    drift = find_drift(addresses, world.state.records, world.listing, places)
+    unmanaged = _untouched(find_unmanaged(world.state, world.listing), decided)
     return Draft(
         actions=actions,
         drift=drift,
-        diagnostics=tuple(_diagnose(world, decided)),
+        diagnostics=tuple(_diagnose(world, decided, owners)),
         summary=_count(decided, drift, unmanaged, world),
         unmanaged=unmanaged,
         statuses=_statuses(world, addresses),
@@ -107,66 +102,92 @@ def find_actual(record: JobRecord, listing: Listing) -> ActualJob | None:
     return listing.by_id(record.job_id) or listing.by_name(record.name)
 
 
-def _freed_names(world: World, addresses: Iterable[Address]) -> dict[str, Address]:
-    """Map the ids of jobs that this plan deletes to the addresses that they leave."""
-    freed: dict[str, Address] = {}
-    for address in addresses:
-        record = world.state.records.get(address)
-        if record and record.job_id and address not in world.desired and not record.retain:
-            freed[record.job_id] = address
-    return freed
+def _owners(state: State) -> dict[str, Address]:
+    """Map the ids of the recorded jobs to the addresses that record them."""
+    return {
+        record.job_id: address
+        for address, record in state.records.items()
+        if record.job_id is not None
+    }
 
 
-def _decide(world: World, address: Address, freed: Mapping[str, Address]) -> Action:
+def _decide(world: World, address: Address, owners: Mapping[str, Address]) -> Action:
     desired = world.desired.get(address)
     record = world.state.records.get(address)
     if desired is None:
         actual = world.listing.by_id(record.job_id) if record else None
         return decide(address, None, record, actual)
-    if record is None:
-        holder = world.listing.by_name(desired.spec.name)
-        if holder is not None and holder.job_id in freed:
-            action = decide(address, desired, None, None)
-            return _after(action, freed[holder.job_id])
-        return decide(address, desired, None, holder, adopt=world.adopt)
-    action = decide(address, desired, record, find_actual(record, world.listing))
-    return _check_new_name(world, action, record, freed)
+    actual = _actual(world, desired, record, owners) if record else None
+    action = decide(address, desired, record, actual)
+    if action.kind in (ActionKind.CREATE, ActionKind.REPLACE):
+        return _check_name(world, action, desired, owners)
+    return action
 
 
-def _check_new_name(
-    world: World, action: Action, record: JobRecord, freed: Mapping[str, Address]
+def _actual(
+    world: World, desired: DesiredJob, record: JobRecord, owners: Mapping[str, Address]
+) -> ActualJob | None:
+    """Find the job of a record: by its id, else another one that took its place.
+
+    Nothing took the place of a job that we deleted ourselves, or whose name is no longer wanted;
+    and no job did that another record speaks of.
+    """
+    own = world.listing.by_id(record.job_id)
+    if own or record.job_id is None or desired.spec.name != record.name:
+        return own
+    other = world.listing.by_name(record.name)
+    return None if other is None or other.job_id in owners else other
+
+
+def _check_name(
+    world: World, action: Action, desired: DesiredJob, owners: Mapping[str, Address]
 ) -> Action:
-    """Hold back a job whose definition gave it a name that another job bears."""
-    if action.kind not in (ActionKind.CREATE, ActionKind.REPLACE) or action.name == record.name:
-        return action
+    """Let a job that is to be created wait for its name, take over who bears it, or hold it back.
+
+    The bearer may be deleted by this plan, or be the old job of an unfinished replacement.
+    """
     holder = world.listing.by_name(action.name)
-    if holder is None:
+    if holder is None or holder.job_id == action.job_id:
         return action
-    if holder.job_id in freed:
-        return _after(action, freed[holder.job_id])
-    return action.model_copy(
-        update={
-            "kind": ActionKind.BLOCKED,
-            "reason": Reason.NAME_TAKEN,
-            "job_id": holder.job_id,
-            "version_id": holder.version_id,
-            "expects": Expectation(job_id=holder.job_id, version_id=holder.version_id),
-            "interrupts": False,
-            "running_ms": None,
-            "result": None,
-        }
+    if any(holder.job_id == each.job_id for each in world.state.intents.get(action.address, ())):
+        return action
+    owner = owners.get(holder.job_id)
+    if owner and _gives_up(world, owner) and not world.state.records[owner].retain:
+        return _after(action, owner)
+    record = world.state.records.get(action.address)
+    has_job = record is not None and record.job_id is not None
+    is_free = owner is None or _gives_up(world, owner)
+    return decide(
+        action.address, desired, None, holder, adopt=world.adopt and is_free and not has_job
     )
+
+
+def _gives_up(world: World, address: Address) -> bool:
+    """Tell whether this plan deletes or forgets the job of a recorded address."""
+    return address in world.selection and address not in world.desired
 
 
 def _after(action: Action, address: Address) -> Action:
     return action.model_copy(update={"depends_on": (*action.depends_on, address)})
 
 
-def _diagnose(world: World, decided: Iterable[Action]) -> Iterable[Diagnostic]:
+def _untouched(
+    unmanaged: tuple[ActualJob, ...], decided: Iterable[Action]
+) -> tuple[ActualJob, ...]:
+    """Leave out the jobs that the plan adopts, or replaces as they took a recorded one's place."""
+    touched = {a.job_id for a in decided if a.kind in (ActionKind.ADOPT, ActionKind.REPLACE)}
+    return tuple(job for job in unmanaged if job.job_id not in touched)
+
+
+def _diagnose(
+    world: World, decided: Iterable[Action], owners: Mapping[str, Address]
+) -> Iterable[Diagnostic]:
     for action in decided:
         desired = world.desired.get(action.address)
+        if desired is None:
+            continue
         if action.reason == Reason.NAME_TAKEN:
-            yield _name_taken(action, desired.place("name") if desired else None, world.adopt)
+            yield _name_taken(world, action, desired.place("name"), owners)
         elif action.kind is ActionKind.BLOCKED and action.reason == Reason.VANISHED:
             yield error(
                 "Job is missing",
@@ -177,29 +198,42 @@ def _diagnose(world: World, decided: Iterable[Action]) -> Iterable[Diagnostic]:
                 location=action.location,
                 code="missing",
             )
-        elif desired and action.kind is ActionKind.NOOP:
+        elif action.kind is ActionKind.NOOP:
             yield from _protected_failure(world, desired)
 
 
-def _name_taken(action: Action, location: Location | None, adopting: bool) -> Diagnostic:
-    shown = "\n".join(_difference(change) for change in action.changes)
-    detail = f'A job "{action.name}" that is not ours exists already (id {action.job_id}).'
-    if adopting and shown:
-        detail += f"\nIts configuration differs:\n{shown}"
-        hint = "Change the definition to match it, or give the job another `name`."
-    elif shown:
-        detail += f"\nIts configuration differs:\n{shown}"
-        hint = "Give the job another `name`, or delete the other one."
+def _name_taken(
+    world: World, action: Action, location: Location | None, owners: Mapping[str, Address]
+) -> Diagnostic:
+    owner = owners.get(action.job_id or "")
+    if owner is None:
+        detail = f'A job "{action.name}" that is not ours exists already (id {action.job_id}).'
     else:
-        hint = "Take it over with `--adopt`, or give the job another `name`."
+        detail = f'The job of "{owner}" bears the name "{action.name}" (id {action.job_id}).'
+    if action.changes:
+        shown = "\n".join(_difference(change) for change in action.changes)
+        detail += f"\nIts configuration differs:\n{shown}"
     return error(
         "Name is taken",
         detail,
-        hint,
+        _way_out(world, action, owner),
         address=action.address,
         location=location,
         code=Reason.NAME_TAKEN,
     )
+
+
+def _way_out(world: World, action: Action, owner: Address | None) -> str:
+    if owner is not None:
+        return "Give the job another `name`, or free this one by an apply of its own."
+    if any(change.forces_replace for change in action.changes):
+        if world.adopt:
+            return "Change the definition to match it, or give the job another `name`."
+        return "Give the job another `name`, or delete the other one."
+    record = world.state.records.get(action.address)
+    if world.adopt or (record is not None and record.job_id is not None):
+        return "Give the job another `name`, or delete the other one."
+    return "Take it over with `--adopt`, or give the job another `name`."
 
 
 def _difference(change: FieldChange) -> str:
@@ -210,6 +244,8 @@ def _protected_failure(world: World, desired: DesiredJob) -> Iterable[Diagnostic
     record = world.state.records.get(desired.address)
     actual = world.listing.by_id(record.job_id) if record else None
     if record is None or actual is None or actual.status is not Status.FAILED:
+        return
+    if record.attempt >= desired.lifecycle.max_attempts:
         return
     if desired.lifecycle.on_failure == "retry" and (record.protect or desired.lifecycle.protect):
         yield warning(
@@ -231,12 +267,11 @@ def _count(
     counts = dict.fromkeys(ActionKind, 0)
     for action in decided:
         counts[action.kind] += 1
-    taken = {action.job_id for action in decided if action.kind is ActionKind.ADOPT}
     return Summary(
         **{str(kind): count for kind, count in counts.items()},
         recovered=len(world.recovered),
         drifted=len(drift),
-        unmanaged=sum(job.job_id not in taken for job in unmanaged),
+        unmanaged=len(unmanaged),
     )
 
 

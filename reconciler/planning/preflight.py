@@ -58,9 +58,9 @@ def check_outputs(
 ) -> Iterable[Diagnostic]:
     """Warn where a job that is to start shares an output folder with another one."""
     writers: dict[str, list[DesiredJob]] = defaultdict(list)
-    for job in desired.values():
-        for output in job.spec.outputs:
-            writers[output.path].append(job)
+    for address in sorted(desired):
+        for path in {output.path for output in desired[address].spec.outputs}:
+            writers[path].append(desired[address])
     starts = {action.address for action in starting(actions)}
     for path, jobs in sorted(writers.items()):
         if len(jobs) > 1 and any(job.address in starts for job in jobs):

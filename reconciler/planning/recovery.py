@@ -46,11 +46,15 @@ def recover(state: State, listing: Listing) -> Recovery:
 
 
 def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
-    """Return the record of a job that one of these intents created, newest intent first."""
-    for intent in reversed(tuple(intents)):
-        if intent.result is None or intent.kind != "create":
-            continue
-        if job.spec is None or job.name != intent.name or job.job_id == intent.job_id:
+    """Return the record of a job that one of these intents created, newest intent first.
+
+    A job that one of them was to delete is on its way out, however much it looks like the new one.
+    """
+    intents = tuple(intents)
+    if job.spec is None or any(intent.job_id == job.job_id for intent in intents):
+        return None
+    for intent in reversed(intents):
+        if intent.result is None or intent.kind != "create" or job.name != intent.name:
             continue
         if job.created_at is not None and job.created_at < intent.at - CLOCK_SKEW:
             continue

@@ -29,12 +29,17 @@ class Compare(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One field's treatment. `in_place` says that a change needs no new job."""
+    """One field's treatment.
+
+    `in_place` says that a change needs no new job. `always` names the keys that count even when
+    they are not written, because leaving them out means their default.
+    """
 
     field: str
     compare: Compare
     reason: str
     in_place: bool = False
+    always: frozenset[str] = frozenset()
 
 
 RULES = (
@@ -61,7 +66,12 @@ RULES = (
     Rule("inputs", Compare.ITEMS, "names and resolved paths are filled in by the platform"),
     Rule("outputs", Compare.ITEMS, "as for inputs"),
     Rule("log_dir", Compare.EXACT, "not written comes back as null or a default"),
-    Rule("volumes", Compare.ITEMS, "not written comes back as null"),
+    Rule(
+        "volumes",
+        Compare.ITEMS,
+        "ids are filled in by the platform; a mount is writable when nothing else is written",
+        always=frozenset({"read_only"}),
+    ),
     Rule("notification", Compare.IF_ECHOED, "version 1 never returns it"),
     Rule("auto_stop_hours", Compare.IF_ECHOED, "missing from the documented answer"),
     Rule("priority", Compare.EXACT, "compared only when written"),
@@ -96,18 +106,18 @@ def _reduce(rule: Rule, written: Any, found: Any) -> Any:
         case Compare.IF_ECHOED if found is None:
             return written
         case Compare.KEYS | Compare.IF_ECHOED:
-            return _only_keys(written, found)
+            return _only_keys(rule, written, found)
         case _:
-            return _only_items(written, found)
+            return _only_items(rule, written, found)
 
 
-def _only_keys(written: Any, found: Any) -> Any:
+def _only_keys(rule: Rule, written: Any, found: Any) -> Any:
     if not isinstance(written, Mapping) or not isinstance(found, Mapping):
         return found
-    return {key: found[key] for key in written if key in found}
+    return {key: value for key, value in found.items() if key in written or key in rule.always}
 
 
-def _only_items(written: list[Any], found: Any) -> Any:
+def _only_items(rule: Rule, written: list[Any], found: Any) -> Any:
     if not isinstance(found, list) or len(found) != len(written):
         return found
-    return [_only_keys(want, have) for want, have in zip(written, found, strict=True)]
+    return [_only_keys(rule, want, have) for want, have in zip(written, found, strict=True)]

@@ -1,0 +1,187 @@
+"""`reconciler state …`: what is recorded, and the few things that can be done to it directly."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.output import Output
+from reconciler.cli.settings import Settings
+from reconciler.cli.workspace import Workspace
+from reconciler.errors import StateError, UsageError
+from reconciler.model.address import Address
+
+if TYPE_CHECKING:
+    from reconciler.engine.records import Records
+    from reconciler.model.state import State
+
+
+@click.group(name="state")
+def command() -> None:
+    """List, show, move, forget, restore what is recorded. No job is touched."""
+
+
+@command.command("list")
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1)
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def list_(settings: Settings, addresses: tuple[str, ...]) -> None:
+    """List the recorded jobs; the address comes first on each line."""
+    from reconciler.engine.jobs import select
+    from reconciler.render.structured import state_list_json
+    from reconciler.render.tables import render_state_list
+
+    state = Workspace(settings).recorded()
+    records = {a: state.records[a] for a in select(state, addresses)} if state else {}
+    Output(settings).show(
+        {
+            "terminal": lambda: render_state_list(records),
+            "json": lambda: state_list_json(records),
+        }
+    )
+
+
+@command.command()
+@click.argument("address", metavar="ADDR")
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def show(settings: Settings, address: str) -> None:
+    """Show the record at ADDR."""
+    from reconciler.render.structured import record_json
+    from reconciler.render.tables import render_record
+
+    record = _require(Workspace(settings).recorded()).records.get(Address(address))
+    if record is None:
+        raise UsageError(
+            "No such job is recorded",
+            f'The state records no job at "{address}".',
+            "`reconciler state list` shows the addresses there are.",
+        )
+    output, found = Output(settings), Address(address)
+    output.show(
+        {
+            "terminal": lambda: render_record(
+                found, record, width=output.width, color=output.color
+            ),
+            "json": lambda: record_json(found, record),
+        }
+    )
+
+
+@command.command()
+@click.argument("source")
+@click.argument("target")
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def mv(settings: Settings, source: str, target: str) -> None:
+    """Give the record at SOURCE the address TARGET."""
+    _records(settings, "mv").move(Address(source), Address(target))
+    Output(settings).say(f'Moved "{source}" to "{target}".')
+
+
+@command.command()
+@click.argument("addresses", metavar="ADDR...", nargs=-1, required=True)
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def rm(settings: Settings, addresses: tuple[str, ...]) -> None:
+    """Forget the records at ADDR (a glob). Their jobs stay, and run on."""
+    from reconciler.engine.jobs import select
+
+    chosen = select(Workspace(settings).recorded(), addresses)
+    _records(settings, "rm").remove(chosen)
+    Output(settings).say(f"Forgot {', '.join(chosen)}; the jobs themselves stay.")
+
+
+@command.command()
+@options.definition_options
+@options.state_options
+@click.pass_obj
+def pull(settings: Settings) -> None:
+    """Print the state as JSON, with the journal folded in."""
+    from reconciler.backends.codec import encode_pull
+
+    click.echo(encode_pull(_require(Workspace(settings).recorded())), nl=False)
+
+
+@command.command()
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def history(settings: Settings) -> None:
+    """List the kept snapshots, newest first."""
+    from reconciler.render.structured import history_json
+    from reconciler.render.tables import render_history
+
+    workspace, output = Workspace(settings), Output(settings)
+    snapshots = workspace.backend(workspace.stack).history()
+    output.show(
+        {
+            "terminal": lambda: render_history(
+                snapshots, now=datetime.now(UTC), width=output.width, color=output.color
+            ),
+            "json": lambda: history_json(snapshots),
+        }
+    )
+
+
+@command.command()
+@click.argument("name")
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def restore(settings: Settings, name: str) -> None:
+    """Make the kept snapshot NAME (see `state history`) the state again."""
+    state = _records(settings, "restore").restore(name)
+    Output(settings).say(
+        f"Restored {len(state.records)} records as serial {state.serial}. "
+        "Next: `reconciler plan` shows what differs."
+    )
+
+
+@command.command()
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def unlock(settings: Settings) -> None:
+    """Tell who holds the state's lock. The lock is free the moment its holder dies."""
+    from reconciler.backends.local import LocalBackend
+
+    workspace = Workspace(settings)
+    backend = workspace.backend(workspace.stack)
+    holder = backend.holder() if isinstance(backend, LocalBackend) else None
+    if holder is None:
+        Output(settings).say("The state is not locked; there is nothing to do.")
+        return
+    raise StateError(
+        "The holder is alive",
+        str(holder),
+        "A lock on a local file ends with its process; wait for it, or end that process.",
+    )
+
+
+def _records(settings: Settings, verb: str) -> "Records":
+    from reconciler.engine.records import Records
+
+    workspace = Workspace(settings)
+    backend = workspace.backend(workspace.stack)
+    return Records(backend, f"reconciler state {verb}", settings.lock_timeout)
+
+
+def _require(state: "State | None") -> "State":
+    if state is None:
+        raise StateError(
+            "There is no state yet", "Nothing has been applied here.", "Run `reconciler apply`."
+        )
+    return state

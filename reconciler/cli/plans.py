@@ -1,0 +1,45 @@
+"""How plans are shown and judged by the commands that make or read them."""
+
+from pathlib import Path
+
+from reconciler.cli.output import Output, Renderer
+from reconciler.engine.plan import GUARDS
+from reconciler.errors import PlanFileError, RefusedError
+from reconciler.model.plan import Plan
+from reconciler.model.report import Report
+
+DIFFERENCES = 2
+"""The exit code that says: there are differences."""
+
+
+def renderers(report: Report, output: Output) -> dict[str, Renderer]:
+    """Return the formats in which a plan can be reported."""
+    from reconciler.render.structured import plan_json
+    from reconciler.render.terminal import render_plan
+
+    return {
+        "terminal": lambda: render_plan(
+            report, width=output.width, color=output.color, verbose=output.verbose
+        ),
+        "json": lambda: plan_json(report.plan),
+    }
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a saved plan; `PlanFileError` when the file is none."""
+    from reconciler.render.structured import plan_from_json
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlanFileError("Plan cannot be read", f"{path}: {error.strerror or error}") from error
+    return plan_from_json(content)
+
+
+def exit_code(plan: Plan, *, detailed: bool) -> int:
+    """Return how a command that only shows a plan ends."""
+    if any(each.code not in GUARDS for each in plan.errors):
+        return 1
+    if plan.errors:
+        return RefusedError.exit_code
+    return DIFFERENCES if detailed and not plan.is_empty else 0

@@ -1,0 +1,233 @@
+"""The composition: which definition, state and platform a command works with."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.settings import Settings
+from reconciler.diagnostics import Diagnostic
+from reconciler.errors import DefinitionError, ReconcilerError, UsageError
+from reconciler.model.definition import Definition
+from reconciler.model.events import Event
+from reconciler.model.plan import Plan, PlanPlatform
+from reconciler.model.platform import LOCAL, PlatformIdentity, PlatformSettings
+
+if TYPE_CHECKING:
+    from reconciler.backends.base import Backend
+    from reconciler.engine.context import Context
+    from reconciler.engine.plan import Request
+    from reconciler.model.state import State
+    from reconciler.planning.guards import Consent
+    from reconciler.planning.planner import Selection
+    from reconciler.providers.auth import Credentials
+    from reconciler.providers.base import Dialect, Provider
+
+STATE_FOLDER = Path("state")
+LOCAL_STORE = STATE_FOLDER / "local"
+BUCKETS = "buckets"
+
+
+class Workspace:
+    """Chooses the concrete parts that the settings and the definition ask for."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; nothing is read yet."""
+        self.settings = settings
+
+    @cached_property
+    def definition(self) -> Definition:
+        """The definition, checked against what its API version can express.
+
+        Raises `DefinitionError` with every problem, `UsageError` when there is no file.
+        """
+        from reconciler.definition import loader
+
+        paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
+        definition = loader.load(
+            paths, variables=_pairs(self.settings.variables), environment=os.environ
+        )
+        dialect = _dialect(definition.platform.api)
+        problems: list[Diagnostic] = []
+        for job in definition.jobs.values():
+            problems += dialect.problems(job)
+        if problems:
+            raise DefinitionError("The definition has problems", problems)
+        return definition
+
+    @property
+    def stack(self) -> str:
+        """The definition's stack; without a definition, the only one that state is kept of."""
+        if not self.settings.files:
+            kept = sorted(STATE_FOLDER.glob("*.json"))
+            try:
+                return self.definition.stack
+            except UsageError:
+                if len(kept) == 1 and self.settings.state is None:
+                    return kept[0].stem
+                raise
+        return self.definition.stack
+
+    def recorded(self) -> "State | None":
+        """Return the state with its journal folded in, or None when nothing was applied yet."""
+        return self.backend(self.stack).read()
+
+    def backend(self, stack: str) -> "Backend":
+        """Return where the stack's state is kept."""
+        from reconciler.backends.url import open_backend
+
+        return open_backend(self.settings.state, stack, STATE_FOLDER)
+
+    @property
+    def selection(self) -> "Selection":
+        """The addresses that `--target` and `--exclude` leave."""
+        from reconciler.planning.planner import Selection
+
+        return Selection(self.settings.targets, self.settings.excludes)
+
+    @property
+    def consent(self) -> "Consent":
+        """What the user allowed."""
+        from reconciler.planning.guards import Consent
+
+        return Consent(self.settings.interrupt_running, self.settings.allow_mass_delete)
+
+    def request(self, platform: PlanPlatform, command: str) -> "Request":
+        """Return what to plan: the whole definition, on a platform."""
+        from reconciler.engine.plan import Request
+
+        return Request(
+            stack=self.definition.stack,
+            platform=platform,
+            desired=self.definition.jobs,
+            sources=self.definition.sources,
+            selection=self.selection,
+            consent=self.consent,
+            adopt=self.settings.adopt,
+            command=command,
+        )
+
+    @contextmanager
+    def connected(
+        self,
+        command: str,
+        *,
+        emit: Callable[[Event], None] = lambda _: None,
+        stop: threading.Event | None = None,
+        plan: Plan | None = None,
+    ) -> Iterator[tuple["Context", PlanPlatform]]:
+        """Yield a context for the engine and the platform that it leads to.
+
+        A saved plan brings its own platform; otherwise the definition's is meant. The
+        connections are dropped at the end.
+        """
+        from reconciler.engine.context import Context, Timing
+
+        stop = stop or threading.Event()
+        settings, folder = (
+            (_settings_of(plan.platform), _folder_of(plan))
+            if plan
+            else (self.definition.platform, self._folder)
+        )
+        provider = self._connect(settings, folder, stop)
+        try:
+            platform = _platform(settings, provider.identity)
+            stack = plan.stack if plan else self.definition.stack
+            context = Context(
+                provider=provider,
+                backend=self.backend(stack),
+                command=f"reconciler {command}",
+                stop=stop,
+                emit=emit,
+                parallelism=self.settings.parallelism,
+                full_refresh=self.settings.refresh == "full",
+                lock_timeout=self.settings.lock_timeout,
+                timing=Timing(delete_timeout=self.settings.delete_timeout),
+            )
+            yield context, platform
+        finally:
+            provider.close()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.definition.sources[0].path).parent
+
+    def _connect(
+        self, settings: PlatformSettings, folder: Path, stop: threading.Event
+    ) -> "Provider":
+        from reconciler.providers.modelarts.v1.client import connect
+
+        if settings.endpoint != LOCAL:
+            return connect(settings, parallelism=self.settings.parallelism, stop=stop)
+        url, credentials = _local(folder)
+        return connect(
+            settings, credentials, url=url, parallelism=self.settings.parallelism, stop=stop
+        )
+
+
+def buckets_folder(folder: Path) -> Path:
+    """Return the folder that stands for object storage: `buckets/` beside the definition.
+
+    A definition in a folder of its own (`jobs/`) may have it one level up, beside that folder.
+    """
+    beside, above = folder / BUCKETS, folder.parent / BUCKETS
+    return above if not beside.is_dir() and above.is_dir() else beside
+
+
+def _local(folder: Path) -> tuple[str, "Credentials"]:
+    """Find or start the embedded platform; return its URL and how to log in there."""
+    from reconciler.emulator.launch import EmulatorError, ensure
+    from reconciler.providers.auth import Credentials
+
+    try:
+        running = ensure(LOCAL_STORE, buckets_folder(folder))
+    except EmulatorError as error:
+        raise ReconcilerError("The embedded platform is not available", str(error)) from error
+    return running.url, Credentials(
+        auth_url=running.auth_url,
+        username=running.username,
+        password=running.password,
+        user_domain_name=running.domain,
+        project_id=running.project_id,
+    )
+
+
+def _dialect(api: str) -> "Dialect":
+    from reconciler.providers.modelarts.v1.dialect import DialectV1
+
+    dialects = {"modelarts/v1": DialectV1}
+    return dialects[api]()
+
+
+def _platform(settings: PlatformSettings, identity: PlatformIdentity) -> PlanPlatform:
+    return PlanPlatform(**identity.model_dump(), auth_url=settings.auth_url, region=settings.region)
+
+
+def _settings_of(platform: PlanPlatform) -> PlatformSettings:
+    return PlatformSettings(
+        api=platform.api,
+        endpoint=platform.endpoint,
+        auth_url=platform.auth_url,
+        region=platform.region,
+        project_id=platform.project_id,
+        workspace_id=platform.workspace_id,
+    )
+
+
+def _folder_of(plan: Plan) -> Path:
+    return Path(plan.definition[0].path).parent if plan.definition else Path()
+
+
+def _pairs(variables: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for variable in variables:
+        name, separator, value = variable.partition("=")
+        if not separator or not name:
+            raise UsageError(
+                "Variable is written wrongly", f'"--var {variable}" is not NAME=VALUE.'
+            )
+        pairs[name] = value
+    return pairs

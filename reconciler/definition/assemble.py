@@ -1,0 +1,253 @@
+"""Several documents as one definition: sections merged, variables and platform resolved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reconciler.definition import endpoints, schema
+from reconciler.definition.jobs import Builder
+from reconciler.definition.problems import Problems, did_you_mean
+from reconciler.definition.references import References
+from reconciler.definition.shapes import BROKEN, Scope, Text
+from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, quote
+from reconciler.model.definition import Definition, SourceFile
+from reconciler.model.platform import LOCAL, PlatformSettings
+
+_MERGED: Final = ("variables", "defaults", "jobs")
+_STACK = Text("Stack.", pattern=schema.STACK_NAME, rule=schema.STACK_RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A top-level key of one file."""
+
+    value: Value
+    key_mark: Mark
+    mark: Mark
+
+
+@dataclass(slots=True)
+class _Sections:
+    """What all files say together.
+
+    `single` holds each place where `version`, `stack` or `platform` is written; `merged` has one
+    mapping for each of `variables`, `defaults` and `jobs`, whose marks know their file.
+    """
+
+    single: dict[str, list[_Entry]] = field(default_factory=dict)
+    merged: dict[str, MappingNode] = field(
+        default_factory=lambda: {name: MappingNode(0) for name in _MERGED}
+    )
+
+
+def assemble(
+    trees: Sequence[MappingNode],
+    sources: tuple[SourceFile, ...],
+    *,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    problems: Problems,
+) -> Definition | None:
+    """Return the definition that the documents form, or None when problems were told.
+
+    When a file could not be read, nothing is called missing or unknown that it may hold.
+    """
+    complete = problems.count == 0
+    sections = _gather(trees, problems)
+    if complete:
+        _require(sections, trees, problems)
+    _check_version(sections.single.get("version", ()), problems)
+    texts = _variables(
+        sections.merged["variables"], variables, environment, problems, complete=complete
+    )
+    references = References(problems, environment, texts, complete=complete)
+    stack = _stack(sections.single.get("stack", ()), problems)
+    platform = _platform(sections.single.get("platform", ()), references, problems)
+    builder = Builder(problems, references, sections.merged["defaults"])
+    jobs = builder.build(sections.merged["jobs"])
+    if problems.count or stack is None or platform is None:
+        return None
+    return Definition(stack=stack, platform=platform, jobs=jobs, sources=sources)
+
+
+def _gather(trees: Sequence[MappingNode], problems: Problems) -> _Sections:
+    sections = _Sections()
+    for tree in trees:
+        for key, value, key_mark, mark in tree.entries():
+            if key not in schema.TOP_LEVEL:
+                problems.add(
+                    key_mark,
+                    "Unknown key",
+                    f"A definition has no key {quote(key)}.",
+                    did_you_mean(
+                        key, schema.TOP_LEVEL, f"Known keys: {', '.join(schema.TOP_LEVEL)}."
+                    ),
+                )
+            elif value is None:
+                continue
+            elif key not in _MERGED:
+                sections.single.setdefault(key, []).append(_Entry(value, key_mark, mark))
+            elif isinstance(value, MappingNode):
+                _merge(key, value, sections.merged[key], problems)
+            else:
+                problems.add(
+                    mark,
+                    "Wrong type",
+                    f"{quote(key)} must be a mapping of names to values, not {kind_of(value)}.",
+                )
+    return sections
+
+
+def _merge(section: str, node: MappingNode, into: MappingNode, problems: Problems) -> None:
+    """Add one file's part of a section to what the files before it said."""
+    for key in node.values.keys() & into.values.keys():
+        problems.add(
+            node.key_mark(key),
+            "Duplicate key",
+            f"{quote(key)} in {quote(section)} already stands at "
+            f"{problems.show(into.key_mark(key))}.",
+            "All files form one definition: keep one of the two.",
+        )
+    if into.values.keys().isdisjoint(node.values):
+        into.values.update(node.values)
+        into.marks.extend(node.marks)
+        return
+    for key, value, key_mark, mark in node.entries():
+        if key not in into.values:
+            into.values[key] = value
+            into.marks += (key_mark, mark)
+
+
+def _require(sections: _Sections, trees: Sequence[MappingNode], problems: Problems) -> None:
+    """Tell of sections that stand in no file, at the start of the first one."""
+    start = trees[0].mark if trees else None
+    if "version" not in sections.single:
+        problems.add(
+            start,
+            "Missing version",
+            "No file says which version of the format it is written in.",
+            "Begin with `version: 1`.",
+        )
+    if "stack" not in sections.single:
+        problems.add(
+            start,
+            "Missing stack",
+            "No file names the stack, and with it the state.",
+            "Add `stack: NAME`, a name for what is applied together.",
+        )
+
+
+def _check_version(entries: Sequence[_Entry], problems: Problems) -> None:
+    for entry in entries:
+        if entry.value != schema.VERSION:
+            problems.add(
+                entry.mark,
+                "Unsupported version",
+                f"This program reads version {schema.VERSION}, not {kind_of(entry.value)}.",
+                f"Write `version: {schema.VERSION}`, or update the program.",
+            )
+
+
+def _stack(entries: Sequence[_Entry], problems: Problems) -> str | None:
+    scope = Scope(problems)
+    stacks = [_STACK.read(each.value, each.mark, scope, "stack") for each in entries]
+    _same("stack", entries, stacks, problems)
+    return stacks[0] if stacks and stacks[0] is not BROKEN else None
+
+
+def _same(
+    section: str, entries: Sequence[_Entry], values: Sequence[Any], problems: Problems
+) -> None:
+    """Tell of files that disagree on a section that a definition has once."""
+    for entry, value in zip(entries[1:], values[1:], strict=True):
+        if value is not BROKEN and values[0] is not BROKEN and value != values[0]:
+            problems.add(
+                entry.key_mark,
+                "Files disagree",
+                f"{quote(section)} differs from the one at {problems.show(entries[0].key_mark)}.",
+                "All files form one definition: write it once.",
+            )
+
+
+def _variables(
+    declared: MappingNode,
+    given: Mapping[str, str],
+    environment: Mapping[str, str],
+    problems: Problems,
+    *,
+    complete: bool,
+) -> dict[str, str | None]:
+    """Return the text of each declared variable; None when its problem was told."""
+    texts: dict[str, str | None] = {}
+    environment_only = References(problems, environment)
+    for name, value, key_mark, mark in declared.entries():
+        scope = Scope(problems, None if name in given else environment_only)
+        scope.where = f"Variable {quote(name)}: "
+        if not schema.VARIABLE_NAME.fullmatch(name):
+            scope.tell(key_mark, "Invalid name", f"its name must be {schema.VARIABLE_RULE}.")
+        read = {} if value is None else schema.VARIABLE.read(value, mark, scope, "")
+        default = read.get("default") if isinstance(read, dict) else BROKEN
+        text = given.get(name, default)
+        if text is None:
+            scope.tell(
+                key_mark,
+                "Variable has no value",
+                "it has no default, and none was given.",
+                f"Give one with --var {name}=VALUE, or write a `default`.",
+            )
+        texts[name] = None if text is BROKEN else text
+    for name in given if complete else ():
+        if name not in texts:
+            problems.add(
+                None,
+                "Unknown variable",
+                f"--var {name} names a variable that is not declared.",
+                did_you_mean(name, texts, "Declare it below `variables:`."),
+            )
+    return texts
+
+
+def _platform(
+    entries: Sequence[_Entry], references: References, problems: Problems
+) -> PlatformSettings | None:
+    scope = Scope(problems, references)
+    read = [schema.PLATFORM.read(each.value, each.mark, scope, "platform") for each in entries]
+    _same("platform", entries, read, problems)
+    if not read:
+        return PlatformSettings()
+    settings, node = read[0], entries[0].value
+    if settings is BROKEN or not isinstance(node, MappingNode):
+        return None
+    if settings.get("api") == "modelarts/v2":
+        scope.tell(
+            node.value_mark("api"),
+            "API version is not available yet",
+            "modelarts/v2 is known, but this program cannot speak it yet.",
+            "Write `api: modelarts/v1`.",
+        )
+    if "project" in settings and "project_id" in settings:
+        scope.tell(
+            node.key_mark("project_id"),
+            "Keys exclude each other",
+            '"project" and "project_id" cannot stand together.',
+            "Keep one of them.",
+        )
+    for key in ("endpoint", "auth_url"):
+        _check_url(settings, key, node, scope)
+    return None if problems.count else PlatformSettings.model_validate(settings)
+
+
+def _check_url(settings: dict[str, Any], key: str, node: MappingNode, scope: Scope) -> None:
+    text = settings.get(key)
+    if not isinstance(text, str) or (key == "endpoint" and text == LOCAL):
+        return
+    try:
+        settings[key] = endpoints.url(text)
+    except endpoints.EndpointError as reason:
+        also = "`local`, or " if key == "endpoint" else ""
+        scope.tell(
+            node.value_mark(key),
+            "Invalid URL",
+            f"{quote(key)} {reason}.",
+            f"Write {also}a URL without user, password, query and fragment.",
+        )

@@ -1,0 +1,162 @@
+"""Loading a definition: files in, one resolved Definition out, or every problem at once."""
+
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.definition import reader
+from reconciler.definition.assemble import assemble
+from reconciler.definition.problems import Problems
+from reconciler.definition.tree import MappingNode
+from reconciler.errors import DefinitionError, UsageError
+from reconciler.model.definition import Definition, SourceFile
+
+DEFAULT_FILE = "jobs.yaml"
+DEFAULT_FOLDER = "jobs"
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def load(
+    paths: Sequence[Path], *, variables: Mapping[str, str], environment: Mapping[str, str]
+) -> Definition:
+    """Read files and folders as one definition and resolve it.
+
+    Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count. `variables` are the
+    values given on the command line, `environment` is what `${env.X}` looks into. Places and
+    sources name the files as the paths were given. Raises DefinitionError with every problem of
+    every file, in the order of their places.
+    """
+    with _without_garbage_collection():
+        return _load(paths, variables, environment)
+
+
+def _load(
+    paths: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
+) -> Definition:
+    problems = Problems()
+    trees: list[MappingNode] = []
+    sources: list[SourceFile] = []
+    for path in _files(paths, problems):
+        data = _read(path, problems)
+        if data is None:
+            continue
+        name = shown(path)
+        sources.append(SourceFile(path=name, sha256=hashlib.sha256(data).hexdigest()))
+        tree = reader.read(data, problems.add_file(name, data), problems)
+        if tree is not None:
+            trees.append(tree)
+    definition = assemble(
+        trees,
+        tuple(sources),
+        variables=variables,
+        environment=environment,
+        problems=problems,
+    )
+    found = problems.sorted()
+    if found or definition is None:
+        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        raise DefinitionError(f"The definition has {count}", found)
+    return definition
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep the collector from searching a tree that only grows; it takes half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def default_paths(folder: Path) -> list[Path]:
+    """Return what to load when no path was given: `jobs.yaml`, else the folder `jobs`.
+
+    Raises UsageError when the folder has neither.
+    """
+    file, below = folder / DEFAULT_FILE, folder / DEFAULT_FOLDER
+    if file.is_file():
+        return [file]
+    if below.is_dir() and any(each.suffix in _SUFFIXES for each in below.iterdir()):
+        return [below]
+    raise UsageError(
+        "No definition found",
+        f"There is neither {DEFAULT_FILE} nor a folder {DEFAULT_FOLDER} with YAML files here.",
+        "Run `reconciler init` to write one, or name yours with -f PATH.",
+    )
+
+
+def shown(path: Path) -> str:
+    """Return a path as text; bytes of its name that are no UTF-8 become question marks."""
+    return str(path).encode(errors="replace").decode()
+
+
+def _files(paths: Sequence[Path], problems: Problems) -> Iterator[Path]:
+    """Yield the files to read, each once, and tell of paths that lead to none."""
+    seen: set[Path] = set()
+    for path in paths:
+        for file in _files_of(path, problems):
+            real = _resolved(file)
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links; reading it will tell
+        return path.absolute()
+
+
+def _files_of(path: Path, problems: Problems) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        found = sorted(
+            each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.is_dir()
+        )
+    except (OSError, ValueError) as error:
+        _cannot_read(path, error, problems)
+        return []
+    if not found:
+        problems.add(
+            None,
+            "No definition found",
+            f"The folder {shown(path)} has no .yaml, .yml or .json file directly in it.",
+            "Run `reconciler init` to write one, or name yours with -f PATH.",
+        )
+    return found
+
+
+def _read(path: Path, problems: Problems) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(reader.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        _cannot_read(path, error, problems)
+        return None
+    if len(data) > reader.MAX_BYTES:
+        megabytes = reader.MAX_BYTES // 1024**2
+        problems.add(
+            None,
+            "File is too large",
+            f"{shown(path)} has more than {megabytes} MB.",
+            "Split the definition into several files.",
+        )
+        return None
+    return data
+
+
+def _cannot_read(path: Path, error: OSError | ValueError, problems: Problems) -> None:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    problems.add(
+        None,
+        "Cannot read the definition",
+        f"{shown(path)}: {reason}.",
+        "Check the path given with -f, and that you may read it.",
+    )

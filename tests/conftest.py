@@ -1,0 +1,30 @@
+"""The options that the tests take, and what every test may ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-golden`: write what is shown instead of comparing it."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden/ from what is shown now"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a check that a text equals the file of that name below `tests/golden/`."""
+
+    def check(name: str, text: str) -> None:
+        file = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+        assert file.is_file(), f"no golden file {name}; write it with --update-golden"
+        assert text == file.read_bytes().decode(), f"{name} differs; see --update-golden"
+
+    return check
