@@ -1,0 +1,164 @@
+"""The examples do what their pages say, on a machine that has seen none of them before."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from world import World
+
+ROOT = Path(__file__).parents[2]
+QUICKSTART = ("-f", "examples/01-quickstart")
+TEAM = ("-f", "examples/02-team")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[World]:
+    """Give a test a copy of the examples in a repository of its own."""
+    for name in ("examples", "state"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=_ignored)
+    git(tmp_path, "init", "--quiet")
+    world = World(tmp_path)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def _ignored(folder: str, names: list[str]) -> list[str]:
+    """Leave out what runs in the working tree have left behind."""
+    if Path(folder) == ROOT / "state":
+        return [name for name in names if name not in ("README.md", ".gitignore")]
+    return [name for name in names if name in ("output", "logs", "state")]
+
+
+def git(folder: Path, *args: str) -> str:
+    command = ["git", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def untracked(folder: Path) -> set[str]:
+    return set(git(folder, "ls-files", "--others", "--exclude-standard").splitlines())
+
+
+def accuracy(world: World, address: str, where: tuple[str, str]) -> float:
+    log = world.run("logs", address, *where)
+    assert log.returncode == 0, log.stderr
+    reached = re.search(r"^accuracy: (0\.\d{3}|1\.000)$", log.stdout, re.MULTILINE)
+    assert reached, log.stdout
+    return float(reached[1])
+
+
+def test_the_quickstart_trains_a_model_that_reads_digits(tree: World) -> None:
+    before = untracked(tree.folder)
+
+    applied = tree.run("apply", *QUICKSTART, "--auto-approve", "--wait")
+
+    assert applied.returncode == 0, applied.stderr
+    assert "+ create   jobtest_TF  new" in applied.stdout
+    assert "jobtest_TF: succeeded" in applied.stderr
+    assert accuracy(tree, "jobtest_TF", QUICKSTART) >= 0.9
+    output = "examples/01-quickstart/buckets/test-modelarts/mnist-model/output/model.json"
+    model = json.loads((tree.folder / output).read_text())
+    assert model["accuracy"] >= 0.9
+    assert len(model["weights"]) == 10
+    pulled = json.loads(tree.run("state", "pull", *QUICKSTART).stdout)
+    assert pulled["records"]["jobtest_TF"]["spec"]["parameters"]["learning_rate"] == "1e-3"
+    assert untracked(tree.folder) == before
+
+
+def test_the_quickstart_goes_through_a_jobs_life(tree: World) -> None:
+    assert tree.run("apply", *QUICKSTART, "--auto-approve", "--wait").returncode == 0
+
+    again = tree.run("apply", *QUICKSTART, "--auto-approve")
+    assert (again.returncode, "Nothing to do" in again.stdout) == (0, True)
+    assert tree.run("drift", *QUICKSTART).returncode == 0
+
+    tree.edit("epochs: 20", "epochs: 2", "examples/01-quickstart/jobs.yaml")
+    planned = tree.run("plan", *QUICKSTART, "--detailed-exitcode")
+    assert planned.returncode == 2
+    assert re.search(r"replace +jobtest_TF", planned.stdout)
+    assert re.search(r"parameters\.epochs +20 → 2", planned.stdout)
+    assert tree.run("apply", *QUICKSTART, "--auto-approve", "--wait").returncode == 0
+
+    file = tree.folder / "examples/01-quickstart/jobs.yaml"
+    file.write_text(file.read_text().partition("  jobtest_TF:")[0])
+    assert re.search(r"delete +jobtest_TF", tree.run("plan", *QUICKSTART).stdout)
+    assert tree.run("apply", *QUICKSTART, "--auto-approve").returncode == 0
+    assert tree.jobs() == []
+
+
+def test_the_team_trains_every_model_into_a_folder_of_its_own(tree: World) -> None:
+    before = untracked(tree.folder)
+
+    applied = tree.run("apply", *TEAM, "--auto-approve", "--wait")
+
+    assert applied.returncode == 0, applied.stderr
+    addresses = ("digits-centroids", "digits-neighbours", "language-id")
+    for address in addresses:
+        assert accuracy(tree, address, TEAM) >= 0.85
+        model = f"examples/02-team/buckets/team-data/output/{address}/model.json"
+        assert (tree.folder / model).is_file()
+    assert tree.run("drift", *TEAM).returncode == 0
+    assert untracked(tree.folder) == before
+
+
+def test_the_teams_variables_reach_the_jobs_that_use_them(tree: World) -> None:
+    assert tree.run("apply", *TEAM, "--auto-approve").returncode == 0
+    assert tree.run("wait", *TEAM).returncode == 0
+
+    planned = tree.run("plan", *TEAM, "--var", "ngram=2")
+    assert planned.returncode == 0
+    assert re.findall(r"-/\+ replace +(\S+)", planned.stdout) == ["language-id"]
+    assert re.search(r"parameters\.ngram +3 → 2", planned.stdout)
+
+    refused = tree.run("plan", *TEAM, "--var", "images=300")
+    assert refused.returncode == 5
+    assert "Job is protected" in refused.stdout
+    options = ("--var", "images=300", "--auto-approve", "--wait")
+    assert tree.run("apply", *TEAM, *options).returncode == 5
+    assert {job["job_id"] for job in tree.jobs()} == {100001, 100002, 100003}
+
+    applied = tree.run("apply", *TEAM, *options, "--exclude", "digits-centroids")
+    assert applied.returncode == 0, applied.stderr
+    records = tree.run("state", "pull", *TEAM)
+    images = {
+        address: record["spec"]["parameters"].get("images")
+        for address, record in json.loads(records.stdout)["records"].items()
+    }
+    assert images == {"digits-centroids": "600", "digits-neighbours": "300", "language-id": None}
+
+
+def test_the_teams_job_is_retried_until_it_succeeds(tree: World) -> None:
+    code = tree.folder / "examples/02-team/buckets/team-data/code/train_digits.py"
+    sound = code.read_text()
+    unlucky = 'marker = options.train_url / "tried"\n'
+    unlucky += '    if options.method == "neighbours" and not marker.exists():\n'
+    unlucky += '        marker.touch()\n        raise SystemExit("out of luck")\n    digits ='
+    assert sound.count("digits = read_digits(") == 1
+    code.write_text(sound.replace("digits = read_digits(", f"{unlucky} read_digits("))
+
+    applied = tree.run("apply", *TEAM, "--auto-approve", "--wait")
+
+    assert applied.returncode == 0, applied.stderr
+    assert "digits-neighbours: failed" in applied.stderr
+    record = json.loads(tree.run("state", "pull", *TEAM).stdout)["records"]["digits-neighbours"]
+    assert (record["attempt"], record["outcome"]["status"]) == (2, "succeeded")
+
+
+@pytest.mark.parametrize(
+    "code", sorted(ROOT.glob("examples/*/buckets/*/*/*.py")), ids=lambda p: p.stem
+)
+def test_training_code_asks_for_no_newer_python_than_its_engine(code: Path) -> None:
+    ast.parse(code.read_text(), feature_version=(3, 6))
+
+
+def test_every_example_is_listed() -> None:
+    folders = {path.name for path in (ROOT / "examples").iterdir() if path.is_dir()}
+    page = (ROOT / "examples/README.md").read_text()
+
+    assert folders == set(re.findall(r"^\| \[(.+?)\]\(\1\)", page, re.MULTILINE))
