@@ -26,8 +26,8 @@ class Model(BaseModel):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of a plain value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return the one JSON text of a plain value: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def digest(value: Any) -> str:

@@ -99,8 +99,8 @@ def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -
     if _forces_replace(changes):
         return _replace(desired, record, actual, Reason.DEFINITION_CHANGED, changes)
     if is_replaced_outside(record, actual) or config_drift(record, actual):
-        drifted = config_drift(record, actual)
-        return _replace(desired, record, actual, Reason.DRIFTED, drifted + changes)
+        undone = tuple(_reversed(change) for change in config_drift(record, actual))
+        return _replace(desired, record, actual, Reason.DRIFTED, undone + changes)
     attempt = record.attempt + 1
     if _may_retry(desired, record, actual):
         reason = f"{Reason.RETRY} {attempt}/{desired.lifecycle.max_attempts}"
@@ -140,6 +140,10 @@ def description_drift(record: JobRecord, actual: ActualJob) -> tuple[FieldChange
             forces_replace=False,
         ),
     )
+
+
+def _reversed(change: FieldChange) -> FieldChange:
+    return change.model_copy(update={"before": change.after, "after": change.before})
 
 
 def _may_retry(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> bool:
@@ -285,15 +289,7 @@ def _adopt(desired: DesiredJob, actual: ActualJob, *, allowed: bool) -> Action:
     """Take over a job of the same name and configuration; any other job is somebody else's."""
     differences: tuple[FieldChange, ...] = ()
     if actual.spec is not None:
-        differences = tuple(
-            FieldChange(
-                path=change.path,
-                before=change.after,
-                after=change.before,
-                forces_replace=change.forces_replace,
-            )
-            for change in drift_changes(desired.spec, actual.spec)
-        )
+        differences = tuple(_reversed(each) for each in drift_changes(desired.spec, actual.spec))
     fits = allowed and actual.spec is not None and not _forces_replace(differences)
     return Action(
         kind=ActionKind.ADOPT if fits else ActionKind.BLOCKED,

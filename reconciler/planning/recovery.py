@@ -4,7 +4,7 @@ An interrupted run leaves intents without outcome in the journal. Which of them 
 can be told from the platform's jobs alone, so the next run settles them before it plans.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,16 +33,35 @@ def recover(state: State, listing: Listing) -> Recovery:
     A job created by us is told by its exact name, a configuration equal to what was sent, and a
     creation no earlier than the intent; a job that merely bears the name is somebody else's. A
     create that left no job stays open: its request may still be on the way, and a repetition
-    finds out by the name. `listing` must carry the specs of the candidates.
+    finds out by the name. A job belongs to one address: to the one that records it, else to the
+    one that meant it last. `listing` must carry the specs of the candidates.
     """
     entries: list[Entry] = []
     recovered: list[Address] = []
-    for address, intents in sorted(state.intents.items()):
-        settled, found = _settle(address, intents, state.records.get(address), listing)
+    owners = {record.job_id: address for address, record in state.records.items()}
+    for address, intents in sorted(state.intents.items(), key=_newest_first):
+        found = _find_ours(intents, listing)
+        if found and owners.setdefault(found.job_id, address) == address:
+            settled: list[Entry] = [Recorded(address=address, record=found)]
+        else:
+            settled = _settle(address, intents[-1], state.records.get(address), listing)
         entries += settled
-        if found:
+        if any(isinstance(entry, Recorded) for entry in settled):
             recovered.append(address)
-    return Recovery(tuple(entries), tuple(recovered))
+    return Recovery(tuple(entries), tuple(sorted(recovered)))
+
+
+def _newest_first(item: tuple[Address, tuple[Intent, ...]]) -> tuple[float, Address]:
+    address, intents = item
+    return -intents[-1].at.timestamp(), address
+
+
+def _find_ours(intents: Sequence[Intent], listing: Listing) -> JobRecord | None:
+    for name in dict.fromkeys(intent.name for intent in reversed(intents)):
+        job = listing.by_name(name)
+        if job and (found := is_ours(intents, job)):
+            return found
+    return None
 
 
 def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
@@ -76,30 +95,26 @@ def with_ids(result: JobRecord, job: ActualJob) -> JobRecord:
 
 
 def _settle(
-    address: Address, intents: tuple[Intent, ...], record: JobRecord | None, listing: Listing
-) -> tuple[list[Entry], bool]:
-    for name in dict.fromkeys(intent.name for intent in reversed(intents)):
-        job = listing.by_name(name)
-        if job and (found := is_ours(intents, job)):
-            return [Recorded(address=address, record=found)], True
-    newest = intents[-1]
-    match newest.kind:
+    address: Address, intent: Intent, record: JobRecord | None, listing: Listing
+) -> list[Entry]:
+    """Settle the newest intent of an address whose new job, if it was to have one, is not there."""
+    match intent.kind:
         case "delete":
-            gone = newest.job_id is not None and listing.by_id(newest.job_id) is None
-            return ([Recorded(address=address, record=None)], True) if gone else ([], False)
+            gone = intent.job_id is not None and listing.by_id(intent.job_id) is None
+            return [Recorded(address=address, record=None)] if gone else []
         case "update":
-            return _settle_update(address, newest, listing)
+            return [_settle_update(address, intent, listing)]
         case "replace":
-            return _settle_removal(address, newest, record, listing), False
+            return _settle_removal(address, intent, record, listing)
         case _:
-            return [], False
+            return []
 
 
-def _settle_update(address: Address, intent: Intent, listing: Listing) -> tuple[list[Entry], bool]:
+def _settle_update(address: Address, intent: Intent, listing: Listing) -> Entry:
     job = listing.by_id(intent.job_id)
     if job and intent.result and job.description == intent.result.spec.description:
-        return [Recorded(address=address, record=with_ids(intent.result, job))], True
-    return [Closed(address=address)], False
+        return Recorded(address=address, record=with_ids(intent.result, job))
+    return Closed(address=address)
 
 
 def _settle_removal(

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import World
+
+from tests.acceptance.world import World
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ("-f", "examples/01-quickstart")

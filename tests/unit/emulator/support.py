@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from reconciler.emulator.app import Emulator, Settings
@@ -23,16 +23,15 @@ T = TypeVar("T")
 OPENAPI: Json = json.loads(
     (Path(__file__).parents[2] / "openapi" / "modelarts-v1.json").read_text(encoding="utf-8")
 )
-_REGISTRY: Registry[Any] = Registry().with_resource(
-    "urn:api", Resource(OPENAPI, specification=DRAFT202012)
-)
+_REGISTRY: Registry[Any] = Registry().with_resource("urn:api", DRAFT202012.create_resource(OPENAPI))
 TERMINAL = {3, 5, 6, 10, 11, 12, 13, 14, 16, 17, 21}
 
 TRAIN = """
 import argparse, os, pathlib, sys
 parser = argparse.ArgumentParser()
 parser.add_argument("--data_url"); parser.add_argument("--train_url")
-parser.add_argument("--epochs", type=int, default=1); parser.add_argument("--exit", type=int, default=0)
+parser.add_argument("--epochs", type=int, default=1)
+parser.add_argument("--exit", type=int, default=0)
 options = parser.parse_args()
 for epoch in range(options.epochs):
     print("epoch", epoch)
@@ -134,7 +133,7 @@ class Client:
 
     def fault(self, kind: str, *, method: str = "*", path: str = "", **options: Any) -> int:
         """Put a fault in force; the number of its rule."""
-        rule = {name: options.pop(name) for name in ("skip", "times") if name in options}
+        rule: Json = {name: options.pop(name) for name in ("skip", "times") if name in options}
         rule |= {"method": method, "path_regex": path, "fault": {"kind": kind, **options}}
         return int(self.admin("POST", "faults", rule)[0]["id"])
 
@@ -208,7 +207,7 @@ class Local:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Local":
+    def __enter__(self) -> Self:
         write_code(self.buckets)
         self._thread.start()
         assert self._ready.wait(20)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.emulator.iam import TokenExpiredError, Tokens, TokenUnknownError
 from tests.unit.emulator.support import Client
 
 
@@ -123,3 +124,18 @@ def test_long_headers_and_many_requests_per_connection_are_fine(client: Client) 
     statuses = {client.call("GET", "/v3/projects", headers=long).status for _ in range(20)}
 
     assert statuses == {200}
+
+
+def test_tokens_end_with_their_life_and_are_forgotten_in_time() -> None:
+    now = [1000.0]
+    tokens = Tokens(lifetime=60.0, clock=lambda: now[0])
+    first, token = tokens.issue(None)
+    assert (tokens.check(first), token.expires) == (token, 1060.0)
+
+    now[0] = 1060.0
+    with pytest.raises(TokenExpiredError):
+        tokens.check(first)
+    for _ in range(1001):
+        tokens.issue(None)
+    with pytest.raises(TokenUnknownError):
+        tokens.check(first)

@@ -157,7 +157,9 @@ def test_only_the_description_changes_in_place(client: Client) -> None:
             {"user_image_url": "swr/i:1", "engine_id": None, "pod_version": None},
             id="custom image",
         ),
-        pytest.param({"train_url": "", "log_url": ""}, {"train_url": None, "log_url": None}, id="empty"),
+        pytest.param(
+            {"train_url": "", "log_url": ""}, {"train_url": None, "log_url": None}, id="empty"
+        ),
         pytest.param({"nas_type": "nfs"}, {"nas_type": "nfs"}, id="file service"),
     ],
 )
@@ -200,7 +202,10 @@ def test_a_deleted_job_is_gone_and_its_number_is_not_used_again(client: Client) 
 
 def test_the_catalog(client: Client) -> None:
     specs = client.api("GET", "/job/resource-specs").body
-    engines = {e["engine_id"]: e["engine_version"] for e in client.api("GET", "/job/ai-engines").body["engines"]}
+    engines = {
+        e["engine_id"]: e["engine_version"]
+        for e in client.api("GET", "/job/ai-engines").body["engines"]
+    }
 
     assert specs["spec_total_count"] == len(specs["specs"]) == 5
     assert specs["specs"][1]["spec_code"] == "modelarts.vm.cpu.8u"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.emulator.support import Client, Json, a_config, a_job, version_path
+from tests.unit.emulator.support import Client, Json, Local, a_config, a_job, version_path
 
 REMOVED = None
 IMAGE: Json = {
@@ -36,7 +36,9 @@ def refused(name: str, code: str, message: str = "", **changes: Any) -> Any:
             parameter=[{"label": "lr", "value": 0.1}],
         ),
         refused("no workers", "ModelArts.0104", "worker_server_num", worker_server_num=0),
-        refused("workers missing", "ModelArts.0104", "worker_server_num", worker_server_num=REMOVED),
+        refused(
+            "workers missing", "ModelArts.0104", "worker_server_num", worker_server_num=REMOVED
+        ),
         refused("no resource", "ModelArts.0104", "spec_id, flavor and pool_id", flavor=REMOVED),
         refused("two resources", "ModelArts.0104", "spec_id", spec_id=27),
         refused("spec and pool", "ModelArts.0104", "", flavor=None, spec_id=27, pool_id="pool1"),
@@ -72,7 +74,10 @@ def refused(name: str, code: str, message: str = "", **changes: Any) -> Any:
             "unknown algorithm",
             "ModelArts.0107",
             "model_id 999",
-            **{"app_url": None, "boot_file_url": None, "engine_id": None, "model_id": 999},
+            app_url=None,
+            boot_file_url=None,
+            engine_id=None,
+            model_id=999,
         ),
         refused("image without command", "ModelArts.0104", "", **IMAGE | {"user_command": None}),
         refused("image and engine", "ModelArts.0104", "engine_id", **IMAGE | {"engine_id": 4}),
@@ -83,7 +88,9 @@ def refused(name: str, code: str, message: str = "", **changes: Any) -> Any:
             volumes=[{"host_path": {"src_path": "/a", "dest_path": "/b"}}],
         ),
         refused("volume of no kind", "ModelArts.0104", "volume", volumes=[{}]),
-        refused("NUL in a parameter", "ModelArts.0104", "", parameter=[{"label": "a", "value": "\0"}]),
+        refused(
+            "NUL in a parameter", "ModelArts.0104", "", parameter=[{"label": "a", "value": "\0"}]
+        ),
         refused(
             "code folder missing",
             "ModelArts.0101",
@@ -112,9 +119,7 @@ def refused(name: str, code: str, message: str = "", **changes: Any) -> Any:
         refused("log path climbs", "ModelArts.0101", "Invalid OBS", log_url="/demo/../../etc/"),
     ],
 )
-def test_settings_that_are_refused(
-    client: Client, changes: Json, code: str, message: str
-) -> None:
+def test_settings_that_are_refused(client: Client, changes: Json, code: str, message: str) -> None:
     answer = client.api("POST", "/training-jobs", a_job("refused", **changes))
 
     assert (answer.status, answer.code) == (400, code)
@@ -135,7 +140,9 @@ def test_settings_that_are_refused(
         pytest.param(a_job("x", job_desc=None), "job_desc", id="null description"),
         pytest.param(a_job("x") | {"state": 1}, "state", id="unknown field"),
         pytest.param(a_job("x") | {"job_id": 7}, "job_id", id="number of one's own"),
-        pytest.param({"job_name": "x", "config": a_config() | {"flavor": None}}, "flavor", id="null"),
+        pytest.param(
+            {"job_name": "x", "config": a_config() | {"flavor": None}}, "flavor", id="null"
+        ),
         pytest.param([], "", id="list for an object"),
         pytest.param(b"{", "", id="broken JSON"),
         pytest.param(b"", "", id="no body"),
@@ -193,6 +200,27 @@ def test_requests_that_lead_nowhere(
     answer = client.api(method, path)
 
     assert (answer.status, answer.code) == (status, code)
+
+
+def test_a_huge_body_is_refused(client: Client) -> None:
+    answer = client.api("POST", "/training-jobs", b'{"job_name": "' + b"x" * 13_000_000 + b'"}')
+
+    assert (answer.status, answer.code) == (413, "APIG.0201")
+
+
+def test_a_mistake_of_the_emulators_own_is_an_internal_error(
+    local: Local, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("inner workings")
+
+    monkeypatch.setattr(local.emulator.jobs.listing, "find", fail)
+
+    answer = client.api("GET", "/training-jobs")
+
+    client.close()
+    assert (answer.status, answer.code) == (500, "ModelArts.0010")
+    assert "inner workings" not in answer.raw.decode()
 
 
 def test_a_name_is_taken_only_once_per_workspace(client: Client) -> None:

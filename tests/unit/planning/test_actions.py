@@ -54,11 +54,11 @@ class TestReplace:
         assert (action.job_id, action.version_id) == ("99", "77")
         assert action.expects == Expectation(job_id="99", version_id="77")
 
-    def test_for_drift_shows_the_platforms_value_as_the_later_one(self) -> None:
+    def test_for_drift_shows_the_platforms_value_as_what_is_undone(self) -> None:
         action = decide(ADDRESS, wanting(DESCRIBED), a_record(), an_actual(CHANGED))
 
         assert [(c.path, c.before, c.after) for c in action.changes] == [
-            ("parameters.lr", "0.1", "0.2"),
+            ("parameters.lr", "0.2", "0.1"),
             ("description", None, "ours"),
         ]
 

@@ -27,7 +27,10 @@ def test_a_job_that_goes_leaves_none(kind: str) -> None:
     [
         pytest.param("create", a_record(), True, id="with the ids filled in"),
         pytest.param(
-            "create", a_record(outcome=an_outcome(Status.FAILED)), True, id="an outcome is no matter"
+            "create",
+            a_record(outcome=an_outcome(Status.FAILED)),
+            True,
+            id="whatever its outcome",
         ),
         pytest.param("create", None, False, id="not recorded"),
         pytest.param("create", a_record(job_id=None), False, id="without an id"),

@@ -136,9 +136,16 @@ REAL_CHANGE = {
     "outputs": [
         ({"outputs": (Output(path="/a/"),)}, {"outputs": (Output(path="/b/"),)}, "outputs[0].path")
     ],
-    "log_dir": [({"log_dir": "/a/"}, {"log_dir": "/b/"}, "log_dir"), ({"log_dir": "/a/"}, {}, "log_dir")],
+    "log_dir": [
+        ({"log_dir": "/a/"}, {"log_dir": "/b/"}, "log_dir"),
+        ({"log_dir": "/a/"}, {}, "log_dir"),
+    ],
     "volumes": [
-        ({"volumes": (MOUNT,)}, {"volumes": (MOUNT.model_copy(update={"target": "/x"}),)}, "volumes[0].target"),
+        (
+            {"volumes": (MOUNT,)},
+            {"volumes": (MOUNT.model_copy(update={"target": "/x"}),)},
+            "volumes[0].target",
+        ),
         (
             {"volumes": (MOUNT,)},
             {"volumes": (MOUNT.model_copy(update={"read_only": True}),)},

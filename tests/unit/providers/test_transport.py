@@ -595,7 +595,7 @@ def test_an_interrupt_is_not_swallowed() -> None:
 def test_a_lost_answer_is_remembered_when_later_attempts_find_no_connection() -> None:
     responses.post(JOBS, status=502)
     refused = NewConnectionError(Mock(), "refused")
-    responses.post(JOBS, body=NoConnection(refused))  # type: ignore[arg-type]
+    responses.post(JOBS, body=NoConnection(refused))
 
     with pytest.raises(OutcomeUnknownError):
         a_transport().exchange(a_request(REPEATABLE), judge_v1)

@@ -1,0 +1,56 @@
+"""Addresses and the globs that choose them."""
+
+import pytest
+
+from reconciler.model.address import JOB_NAME, matches
+
+SWEPT = "resnet[batch_size=32,lr=0.1]"
+
+
+@pytest.mark.parametrize(
+    ("glob", "address", "expected"),
+    [
+        pytest.param("resnet", "resnet", True, id="itself"),
+        pytest.param("resnet", "resnet2", False, id="no mere beginning"),
+        pytest.param("esnet", "resnet", False, id="no mere end"),
+        pytest.param("Resnet", "resnet", False, id="capitals count"),
+        pytest.param("*", SWEPT, True, id="everything"),
+        pytest.param("*", "", True, id="a star is also nothing"),
+        pytest.param("?", "", False, id="a question mark is something"),
+        pytest.param("resnet[*]", SWEPT, True, id="a whole sweep"),
+        pytest.param("resnet[*]", "resnet", False, id="a sweep is not its job's name"),
+        pytest.param("resnet[*lr=0.1]", SWEPT, True, id="one value of a sweep"),
+        pytest.param("resnet[*lr=0.?]", SWEPT, True, id="one digit"),
+        pytest.param("resnet[lr]", "resnetl", False, id="brackets are no character class"),
+        pytest.param("resnet[!a]", "resnetb", False, id="nor a negated one"),
+        pytest.param("a.c", "abc", False, id="a dot is a dot"),
+        pytest.param("a+(b|c)$", "a+(b|c)$", True, id="signs stand for themselves"),
+        pytest.param("a*c", "a\nc", True, id="a star spans lines"),
+        pytest.param("re*n*t", "resnet", True, id="several stars"),
+    ],
+)
+def test_matches(glob: str, address: str, expected: bool) -> None:
+    assert matches(address, [glob]) is expected
+
+
+def test_one_fitting_glob_is_enough_and_none_is_not() -> None:
+    assert matches("b", ["a", "b"])
+    assert not matches("b", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("a", True),
+        ("Aa0_-", True),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("", False),
+        ("a.b", False),
+        ("a b", False),
+        ("ä", False),
+        ("a\n", False),
+    ],
+)
+def test_a_job_name_is_what_the_platform_accepts(name: str, accepted: bool) -> None:
+    assert bool(JOB_NAME.fullmatch(name)) is accepted

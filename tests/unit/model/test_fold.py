@@ -1,0 +1,225 @@
+"""Folding: journal entries into a state, the same for every reader, writer and crash."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.model.address import Address
+from reconciler.model.job import Status
+from reconciler.model.state import (
+    ENTRY,
+    Bound,
+    Closed,
+    Entry,
+    Intent,
+    Moved,
+    Observed,
+    Opened,
+    Recorded,
+    Removed,
+    State,
+    fold,
+)
+from tests.build import a_platform, a_record, a_spec, a_state, an_intent, an_outcome
+
+A, B = Address("a"), Address("b")
+RECORD = a_record(a_spec("a"))
+HALF = RECORD.model_copy(update={"job_id": None, "version_id": None})
+FAILED = an_outcome(Status.FAILED)
+
+
+def intent(kind: str = "create", **overrides: Any) -> Intent:
+    return an_intent(kind, a_spec("a"), **({"address": A} | overrides))
+
+
+def opened(kind: str = "create", **overrides: Any) -> Opened:
+    return Opened(intent=intent(kind, **overrides))
+
+
+def after(*entries: Entry, **before: Any) -> State:
+    return fold(a_state(**before), entries)
+
+
+def test_nothing_changes_nothing() -> None:
+    state = a_state({"a": RECORD}, intents={A: (intent(),)})
+
+    assert fold(state, []) == state
+
+
+def test_the_state_that_was_given_stays_as_it_was() -> None:
+    state = a_state({"a": RECORD})
+
+    fold(state, [Recorded(address=A, record=None), opened()])
+
+    assert state == a_state({"a": RECORD})
+
+
+class TestOpened:
+    def test_keeps_intents_oldest_first(self) -> None:
+        state = after(opened("replace", job_id="10"), opened("create"))
+
+        assert [each.kind for each in state.intents[A]] == ["replace", "create"]
+
+    def test_leaves_the_record(self) -> None:
+        assert after(opened(), records={"a": RECORD}).records == {"a": RECORD}
+
+
+class TestRecorded:
+    def test_sets_a_record_and_closes_the_intents(self) -> None:
+        state = after(opened(), opened(), Recorded(address=A, record=RECORD))
+
+        assert (state.records, state.intents) == ({A: RECORD}, {})
+
+    def test_forgets_a_record(self) -> None:
+        state = after(opened("delete"), Recorded(address=A, record=None), records={"a": RECORD})
+
+        assert (state.records, state.intents) == ({}, {})
+
+    def test_touches_no_other_address(self) -> None:
+        state = after(Recorded(address=A, record=None), records={"a": RECORD, "b": RECORD})
+
+        assert state.records == {B: RECORD}
+
+    @pytest.mark.parametrize(
+        ("known", "new", "expected"),
+        [
+            pytest.param({"outcome": FAILED}, {}, FAILED, id="of the same job keeps the outcome"),
+            pytest.param(
+                {"outcome": FAILED},
+                {"outcome": an_outcome()},
+                an_outcome(),
+                id="with an outcome of its own has that",
+            ),
+            pytest.param(
+                {"outcome": FAILED}, {"job_id": "11"}, None, id="of another job has none yet"
+            ),
+            pytest.param({}, {}, None, id="without any has none"),
+        ],
+    )
+    def test_speaks_of_the_same_run_or_another(
+        self, known: dict[str, Any], new: dict[str, Any], expected: object
+    ) -> None:
+        before = {"a": a_record(a_spec("a"), **known)}
+
+        state = after(Recorded(address=A, record=a_record(a_spec("a"), **new)), records=before)
+
+        assert state.records[A].outcome == expected
+
+
+class TestRemoved:
+    def test_takes_the_job_out_and_leaves_the_intent_open(self) -> None:
+        before = {"a": RECORD.model_copy(update={"outcome": FAILED})}
+
+        state = after(opened("replace"), Removed(address=A, job_id="10"), records=before)
+
+        assert state.records == {A: HALF}
+        assert len(state.intents[A]) == 1
+
+    @pytest.mark.parametrize(
+        ("attempts", "expected"),
+        [
+            pytest.param([], 2, id="without an intent as before"),
+            pytest.param([3], 3, id="of a retry one more"),
+            pytest.param([1], 1, id="of any other replacement from the first again"),
+            pytest.param([3, 1], 1, id="of the newest intent"),
+        ],
+    )
+    def test_counts_the_attempt(self, attempts: list[int], expected: int) -> None:
+        intents = [
+            opened("replace", result=a_record(a_spec("a"), job_id=None, attempt=attempt))
+            for attempt in attempts
+        ]
+
+        state = after(
+            *intents,
+            opened("delete", result=None),
+            Removed(address=A, job_id="10"),
+            records={"a": a_record(a_spec("a"), attempt=2)},
+        )
+
+        assert state.records[A].attempt == expected
+
+
+def test_closed_drops_the_intents_and_leaves_the_record() -> None:
+    state = after(opened(), opened(), Closed(address=A), records={"a": RECORD})
+
+    assert (state.records, state.intents) == ({A: RECORD}, {})
+
+
+class TestObserved:
+    def test_notes_how_the_run_ended(self) -> None:
+        state = after(Observed(address=A, job_id="10", outcome=FAILED), records={"a": RECORD})
+
+        assert state.records == {A: RECORD.model_copy(update={"outcome": FAILED})}
+
+    def test_of_another_run_is_not_this_ones(self) -> None:
+        state = after(Observed(address=A, job_id="9", outcome=FAILED), records={"a": RECORD})
+
+        assert state.records == {A: RECORD}
+
+    def test_alone_leaves_the_serial(self) -> None:
+        entries: list[Entry] = [Observed(address=A, job_id="10", outcome=FAILED)] * 3
+
+        assert fold(a_state({"a": RECORD}, serial=5), entries).serial == 5
+
+
+class TestMoved:
+    def test_gives_record_and_intents_another_address(self) -> None:
+        state = after(opened(), Moved(source=A, target=B), records={"a": RECORD})
+
+        assert state.records == {B: RECORD}
+        assert state.intents == {B: (intent(address=B),)}
+
+    def test_to_itself_changes_nothing(self) -> None:
+        state = after(opened(), Moved(source=A, target=A), records={"a": RECORD})
+
+        assert (state.records, state.intents) == ({A: RECORD}, {A: (intent(),)})
+
+
+def test_bound_says_whose_state_it_is() -> None:
+    other = a_platform(project_id="p2").identity
+
+    assert after(Bound(platform=other), platform=None).platform == other
+
+
+UNKNOWN: list[Entry] = [
+    Recorded(address=A, record=None),
+    Removed(address=A, job_id="10"),
+    Closed(address=A),
+    Observed(address=A, job_id="10", outcome=FAILED),
+    Moved(source=A, target=B),
+]
+
+
+@pytest.mark.parametrize("entry", UNKNOWN, ids=lambda entry: entry.entry)
+def test_what_speaks_of_an_unknown_address_changes_nothing_but_the_serial(entry: Entry) -> None:
+    moves = 0 if isinstance(entry, Observed) else 1
+
+    assert after(entry) == a_state(serial=1 + moves)
+
+
+def test_the_serial_counts_the_entries_and_the_lineage_stays() -> None:
+    entries: list[Entry] = [opened(), Removed(address=A, job_id="10"), Closed(address=B)]
+
+    state = fold(a_state(serial=41), entries)
+
+    assert (state.serial, state.lineage, state.salt) == (44, a_state().lineage, a_state().salt)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        opened(),
+        Recorded(address=A, record=RECORD.model_copy(update={"outcome": FAILED})),
+        Bound(platform=a_platform().identity),
+        *UNKNOWN,
+    ],
+    ids=lambda entry: entry.entry,
+)
+def test_an_entry_survives_its_journal_line(entry: Entry) -> None:
+    assert ENTRY.validate_json(ENTRY.dump_json(entry)) == entry
+
+
+def test_an_intent_knows_what_it_sends() -> None:
+    assert intent().spec == a_spec("a")
+    assert intent("delete", result=None).spec is None
