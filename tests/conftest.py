@@ -1,9 +1,23 @@
 """The options that the tests take, and what every test may ask for."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+SCALE = float(os.environ.get("RECONCILER_TEST_SCALE", "1"))
+"""How many times as many cases the heavy suites run; 1 takes minutes, 1000 a night."""
+
+settings.register_profile(
+    "scaled",
+    max_examples=max(10, int(100 * SCALE)),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("scaled")
 
 GOLDEN = Path(__file__).parent / "golden"
 

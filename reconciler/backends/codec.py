@@ -2,9 +2,8 @@
 
 A snapshot is one JSON document, laid out for line-wise comparison: `format_version` is its first
 key, each record has a line of its own (sorted by address), and the last line is the checksum of
-everything before it. First key and last line stay as they are in every format version, so that a
-damaged file is never taken for a newer one, nor the other way round. Values that equal their
-default are left out: changing a default in the model needs a new format version.
+everything before it. First key and last line stay as they are in every format version. Values
+that equal their default are left out: changing a default in the model needs a new format version.
 """
 
 import gc
@@ -163,10 +162,13 @@ def _verified(data: bytes, where: str) -> bytes:
 
 
 def _unfit(data: bytes, where: str) -> StateDamagedError:
+    """Tell why the checksum is not right; raises `StateVersionError` for a newer format."""
     try:
-        from_json(data)
+        document = from_json(data)
     except ValueError as error:
         return damaged(where, f"it is cut short or damaged ({error})")
+    if isinstance(document, dict) and isinstance(version := document.get("format_version"), str):
+        older(version, where)
     return damaged(where, "its checksum differs: it was changed by hand, or the disk failed")
 
 

@@ -16,7 +16,14 @@ from reconciler.errors import StateError
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
-_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+_NO_HARD_LINKS = {
+    errno.EPERM,
+    errno.EACCES,
+    errno.EXDEV,
+    errno.EMLINK,
+    errno.ENOSYS,
+    errno.EOPNOTSUPP,
+}
 
 
 @contextmanager
@@ -99,14 +106,6 @@ def keep_copy(path: Path, copy: Path) -> None:
                 raise
             replace(copy, path.read_bytes())
         flush_folder(copy.parent)
-
-
-def move(path: Path, target: Path) -> None:
-    """Move a file to another folder of the same file system, durably."""
-    with explained("set aside a file of", path):
-        os.replace(path, target)  # noqa: PTH105
-        flush_folder(target.parent)
-        flush_folder(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -51,13 +51,18 @@ def _user() -> str:
 def to_bytes(holder: Holder) -> bytes:
     """Return a holder as the lock keeps it: one line of JSON."""
     text = _Text(
-        holder=holder.user,
-        host=holder.host,
+        holder=_printable(holder.user),
+        host=_printable(holder.host),
         pid=holder.pid,
-        command=holder.command,
+        command=_printable(holder.command),
         since=holder.since or datetime.now(UTC),
     )
-    return text.model_dump_json().encode(errors="replace") + b"\n"
+    return text.model_dump_json().encode() + b"\n"
+
+
+def _printable(text: str) -> str:
+    """Return text that UTF-8 can hold: an argument of a command line need not be any."""
+    return text.encode(errors="replace").decode()
 
 
 def from_bytes(data: bytes) -> Holder:

@@ -316,9 +316,8 @@ class LocalWriter:
         path = self._files.journal
         if keep and path.exists():
             durable.create_folder(self._files.backups)
-            durable.move(path, self._files.backups / self._aside(path))
-        else:
-            durable.remove(path)
+            durable.keep_copy(path, self._files.backups / self._aside(path))
+        durable.remove(path)
 
     def _aside(self, path: Path) -> str:
         """Return a name for a damaged file that the history passes over."""

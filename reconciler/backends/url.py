@@ -34,7 +34,10 @@ def open_backend(url: str | None, stack: str, default_folder: Path) -> Backend:
 
 
 def _file(url: str, stack: str) -> LocalBackend:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError("Not a place for state", f"The URL is broken: {error}.") from error
     folder = unquote(parts.path)
     if parts.netloc not in ("", "localhost"):
         detail = f"A file is on this machine, not on {parts.hostname or 'another host'}."

@@ -1,6 +1,5 @@
 """What `apply` and `destroy` share: approval, progress, the result, the exit code."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from reconciler.model.events import Event
 from reconciler.model.plan import Plan, PlanPlatform
 from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.render.outcome import render_apply
-from reconciler.render.structured import apply_json, plan_json
+from reconciler.render.structured import apply_document, apply_json, plan_document
 
 _NOT_WITH_A_PLAN = {
     "variables": "--var",
@@ -156,7 +155,7 @@ class Applying:
 
     def _show(self, report: Report) -> None:
         if self.output.is_json:
-            self.progress(Event(type="plan", data=json.loads(plan_json(report.plan))))
+            self.progress(Event(type="plan", data=plan_document(report.plan)))
             return
         self._renew_progress()
         click.echo(renderers(report, self.output)["terminal"](), nl=False)
@@ -164,7 +163,7 @@ class Applying:
     def _conclude(self, result: ApplyResult) -> int:
         """Show what was done; return the exit code that it has."""
         if self.output.is_json:
-            self.progress(Event(type="summary", data=json.loads(apply_json(result))))
+            self.progress(Event(type="summary", data=apply_document(result)))
         elif result.results or result.recovered:
             self._renew_progress()
             self.output.show(

@@ -1,6 +1,7 @@
 """The `reconciler` command: finds the subcommand, turns errors into messages and exit codes."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -81,6 +82,9 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run a command line; return its exit code. Every failure has become a message by then."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(list(args), prog_name="reconciler", standalone_mode=False)
         sys.stdout.flush()

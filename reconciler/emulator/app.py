@@ -73,8 +73,10 @@ class Emulator:
         self.touched = time.monotonic()
 
     def idle_for(self) -> float:
-        """Seconds since the last request; 0 while anything runs or waits."""
-        return 0.0 if self.jobs.runner.busy else time.monotonic() - self.touched
+        """Seconds since the last request or the end of the last run, whichever was later."""
+        if self.jobs.runner.busy:
+            self.touch()
+        return time.monotonic() - self.touched
 
     def application(self) -> ASGIApp:
         """The web application, with request log and faults around the strict API."""

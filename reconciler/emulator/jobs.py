@@ -8,6 +8,7 @@ import heapq
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,10 @@ class Jobs:
         raise NotFoundError("The job version does not exist.")
 
     # -- changing
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make the block's changes survive together or not at all when the server is killed."""
+        return self._store.together()
 
     def create(self, project_id: str, workspace: str, name: str, description: str = "") -> Job:
         """A new job without any version. NameTakenError, QuotaExceededError."""

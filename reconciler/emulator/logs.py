@@ -80,7 +80,8 @@ class Logs:
     def open(self, version_id: int, worker: int) -> LogWriter:
         """Start (or go on with) the log of one worker."""
         path = self._path(version_id, worker)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folder, path.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
         return LogWriter(path)
 
     def workers(self, version_id: int) -> list[int]:

@@ -63,16 +63,16 @@ def existing_object(root: Path, path: str) -> Path:
 def writable_folder(root: Path, path: str, *, create: bool) -> Path:
     """A folder to write into: its bucket must exist, the rest is made when `create` is set."""
     target = local_path(root, path)
-    existing_folder(root, "/" + check_syntax(path)[0])
-    if create:
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InvalidPathError(path) from error
-        return local_path(root, path)
-    if _test(Path.is_file, target):
+    bucket = local_path(root, "/" + check_syntax(path)[0])
+    if not _test(Path.is_dir, bucket) or _test(Path.is_file, target):
         raise InvalidPathError(path)
-    return target
+    if not create:
+        return target
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidPathError(path) from error
+    return local_path(root, path)
 
 
 def _test(question: Callable[[Path], bool], target: Path) -> bool:

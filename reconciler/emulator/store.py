@@ -112,7 +112,10 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all of the block's changes at once."""
+        """Write all of the block's changes at once; blocks may be nested."""
+        if self._database.in_transaction:
+            yield
+            return
         self._database.execute("BEGIN")
         try:
             yield

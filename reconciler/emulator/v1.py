@@ -95,10 +95,11 @@ class V1:
         check(config)
         if config.create_version:
             self._check_paths(config, project)
-        job = self._jobs.create(project, body.workspace_id, body.job_name, body.job_desc)
-        if not config.create_version:
-            return answers.job_created(job, None)
-        version = self._jobs.add_version(job, wire.sent(config), wire.make_work(config))
+        with self._jobs.together():
+            job = self._jobs.create(project, body.workspace_id, body.job_name, body.job_desc)
+            if not config.create_version:
+                return answers.job_created(job, None)
+            version = self._jobs.add_version(job, wire.sent(config), wire.make_work(config))
         return answers.job_created(job, version)
 
     async def list_jobs(self, request: Request, project: str) -> Json:

@@ -131,7 +131,7 @@ class _Run:
     def _facts(self, plan: Plan, prepared: Prepared) -> list[Entry]:
         """What is known before anything is done: recovered jobs, whose state it is, ended runs."""
         facts: list[Entry] = [*prepared.recovery.entries]
-        if prepared.state.platform is None and plan.actions:
+        if prepared.state.platform is None and listed(plan.actions):
             facts.append(Bound(platform=plan.platform.identity))
         return [*facts, *observed(prepared.state, prepared.listing, self.context.provider.now())]
 

@@ -43,7 +43,7 @@ class Creation:
     duplicate name then leads back to the look-up (ModelArts API Reference, "Creating a Training
     Job": names are unique).
 
-    `earlier` are the creates that interrupted runs left open for the same address; `maybe_sent`
+    `earlier` are the intents that interrupted runs left open for the same address; `maybe_sent`
     says that a request of ours may have had its effect, so that a failure must leave the intent
     open.
     """
@@ -55,7 +55,7 @@ class Creation:
     _lost: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.maybe_sent = bool(self.earlier)
+        self.maybe_sent = any(intent.kind == "create" for intent in self.earlier)
 
     def run(self) -> JobRecord:
         """Return the record of the created job.
@@ -83,13 +83,11 @@ class Creation:
         """Look for our job until it appears; None when it is time to send again."""
         self.maybe_sent = True
         self._lost += 1
-        visible = self._find_other()
-        for _ in self._attempts(self.context.timing.grace):
-            if visible and (found := self._claim(visible)):
-                return found
-            visible = self._find_other()
-        if visible and (found := self._claim(visible)):
+        if found := self._claim(self._find_other()):
             return found
+        for _ in self._attempts(self.context.timing.grace):
+            if found := self._claim(self._find_other()):
+                return found
         if self._lost >= MAX_LOST:
             raise OutcomeUnknownError(
                 "Outcome of the create is unknown",
@@ -136,27 +134,33 @@ class Creation:
             yield True
 
     def _find_other(self) -> ActualJob | None:
-        """Return the job that bears the name, other than the one that is being replaced."""
+        """Return the job that bears the name, other than the one that is being replaced.
+
+        None also when the platform cannot tell for now. Its spec is read when it may be ours.
+        """
         try:
             rows = self.context.provider.find(self.intent.name)
-        except ProviderError:
-            return None
-        return next((row for row in rows if row.job_id != self.intent.job_id), None)
-
-    def _claim(self, visible: ActualJob) -> JobRecord | None:
-        """Return the record if the visible job is ours; raise if it is of an older definition."""
-        if not self.maybe_sent:
-            return None
-        try:
+            leaving = {intent.job_id for intent in (*self.earlier, self.intent)}
+            visible = next((row for row in rows if row.job_id not in leaving), None)
+            if visible is None or not self.maybe_sent:
+                return visible
             job = read_spec(self.context.provider, visible)
         except ProviderError:
+            return None
+        return job if job.spec else None
+
+    def _claim(self, job: ActualJob | None) -> JobRecord | None:
+        """Return the record if the job is ours; raise if it is of an older definition."""
+        if job is None:
             return None
         if self._lost and (found := is_ours((self.intent,), job)):
             return found
         found = is_ours(self.earlier, job)
-        if found and self.intent.result and found.spec != self.intent.result.spec:
+        if found is None or self.intent.result is None:
+            return None
+        if found.spec != self.intent.result.spec:
             raise LateJobError(found)
-        return found
+        return with_ids(self.intent.result, job)
 
     def _still_taken(self) -> NameTakenError:
         return NameTakenError(

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reconciler.engine.context import Context
-from reconciler.errors import JobNotFoundError, OutcomeUnknownError, ProviderError
+from reconciler.errors import (
+    JobNotFoundError,
+    OutcomeUnknownError,
+    ProviderError,
+    UnreachableError,
+)
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.plan import Action
 from reconciler.model.platform import Listing
@@ -128,7 +133,7 @@ class Vanishing:
             return None
         try:
             self.context.provider.delete(awaited.action.job_id or "")
-        except OutcomeUnknownError:
+        except (OutcomeUnknownError, UnreachableError):
             return None
         except ProviderError as failure:
             return failure

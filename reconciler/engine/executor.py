@@ -162,7 +162,6 @@ class Executor:
         """Note what was not begun, or not waited for, because the run stops."""
         for action in vanishing.drop():
             self._settle(action, Result.SKIPPED, "its deletion was accepted, and not awaited")
-            schedule.finish(action, done=False)
         for action in schedule.rest():
             if action.address not in self._results:
                 self._settle(action, Result.SKIPPED, "not begun")
@@ -204,14 +203,11 @@ class Executor:
         return self._send_create(self._open("create", action))
 
     def _send_create(self, intent: Intent) -> JobRecord:
-        earlier = [e for e in self.intents.get(intent.address, ()) if e.kind == "create"]
-        creation = Creation(self.context, intent, earlier)
+        creation = Creation(self.context, intent, self.intents.get(intent.address, ()))
         try:
             record = creation.run()
         except LateJobError as late:
             self.journal.append(Recorded(address=intent.address, record=late.record))
-            raise
-        except (OutcomeUnknownError, InterruptedRunError):
             raise
         except ReconcilerError:
             if not creation.maybe_sent:

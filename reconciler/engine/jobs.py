@@ -72,7 +72,7 @@ def stop_jobs(
     for row in rows:
         if row.is_gone or not row.status.is_live or row.job_id is None:
             continue
-        context.provider.stop(row.job_id, _record(context, row.address).version_id)
+        context.provider.stop(row.job_id, row.version_id)
         context.emit(Event(type="notice", address=row.address, message="stop requested"))
     deadline, pause = context.time.monotonic() + timeout, context.timing.poll_first
     while context.time.monotonic() < deadline and not context.stop.is_set():
@@ -109,6 +109,7 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
         if row is None:
             named = f"id {job_id}" if job_id else f'name "{desired.spec.name}"'
             raise JobNotFoundError("No such job", f"The platform has no job with {named}.")
+        _refuse_owned(state, address, row)
         action = decide(address, desired, None, read_spec(context.provider, row), adopt=True)
         if action.kind is not ActionKind.ADOPT or action.result is None:
             raise _differs(action, row)
@@ -149,6 +150,16 @@ def _refuse_recorded(state: State, address: Address) -> None:
             f'"{address}" is job "{record.name}" (id {record.job_id}).',
             f"`reconciler state rm {address}` forgets it without touching the job.",
         )
+
+
+def _refuse_owned(state: State, address: Address, row: ActualJob) -> None:
+    for owner, record in state.records.items():
+        if record.job_id == row.job_id:
+            raise UsageError(
+                "Job is recorded already",
+                f'Job "{row.name}" (id {row.job_id}) is recorded at "{owner}".',
+                f"`reconciler state mv {owner} {address}` gives it the other address.",
+            )
 
 
 def _differs(action: Action, row: ActualJob) -> ReconcilerError:

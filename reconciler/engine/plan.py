@@ -210,4 +210,6 @@ def _check_selection(request: Request, state: State) -> None:
 
 
 def _is_retry(action: Action) -> bool:
+    if action.kind not in (ActionKind.CREATE, ActionKind.REPLACE):
+        return False
     return action.result is not None and action.result.attempt > 1

@@ -27,7 +27,7 @@ class Records:
         with self._lock() as writer:
             state = _require(self.backend.read())
             _require_record(state, source)
-            if target in state.records:
+            if target in state.records or target in state.intents:
                 raise UsageError(
                     "Address is recorded already",
                     f'The state has a record at "{target}" already.',

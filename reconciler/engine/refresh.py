@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconciler.errors import JobNotFoundError
 from reconciler.model.address import Address
 from reconciler.model.events import Event
-from reconciler.model.job import ActualJob, DesiredJob
+from reconciler.model.job import ActualJob, DesiredJob, JobRecord
 from reconciler.model.platform import Listing
 from reconciler.model.state import State
 from reconciler.planning.decide import is_replaced_outside
@@ -28,16 +28,36 @@ def refresh(
 ) -> Listing:
     """List every job, and read the details of those that the decisions depend on.
 
+    A recorded job that the list does not show is looked up by its id before it counts as gone: a
+    list of several pages can lose a row while jobs come and go.
+
     The configuration of a recorded version cannot change, so details are read only for jobs
     that are not the recorded version, that bear a wanted name without being recorded, or that
     an open intent may have created; with `full`, for every recorded job.
     """
     emit(Event(type="refresh", message="Reading the platform's jobs"))
     listing = provider.list()
+    listing = _with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
     wanted = wanting_details(state, desired, listing, full=full)
     details = _read_details(provider, wanted, parallelism, emit)
     emit(Event(type="refresh", message="Read the platform's jobs", data={"jobs": len(listing)}))
     return listing.with_details(details)
+
+
+def doubtful(
+    state: State, desired: Mapping[Address, DesiredJob], listing: Listing
+) -> list[JobRecord]:
+    """Return the records whose job the list does not show, but for wanted jobs that succeeded.
+
+    Nothing depends on whether the latter are still there.
+    """
+    return [
+        record
+        for address, record in state.records.items()
+        if record.job_id is not None
+        and listing.by_id(record.job_id) is None
+        and not (address in desired and record.has_succeeded)
+    ]
 
 
 def wanting_details(
@@ -61,6 +81,24 @@ def wanting_details(
         if actual and actual.job_id not in known:
             wanted[actual.job_id] = actual
     return list(wanted.values())
+
+
+def _with_unlisted(
+    provider: Provider, listing: Listing, records: list[JobRecord], parallelism: int
+) -> Listing:
+    """Add the jobs that exist although the list did not show them."""
+    if not records:
+        return listing
+
+    def look_up(record: JobRecord) -> ActualJob | None:
+        try:
+            return provider.get(record.job_id or "", record.version_id)
+        except JobNotFoundError:
+            return None
+
+    with ThreadPoolExecutor(max_workers=min(parallelism, len(records))) as pool:
+        found = [job for job in pool.map(look_up, records) if job is not None]
+    return Listing((*listing.jobs, *found), listing.quota) if found else listing
 
 
 def _read_details(

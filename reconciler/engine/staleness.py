@@ -67,10 +67,11 @@ def _unmet(action: Action, listing: Listing, freed: Iterable[str | None]) -> Ite
     if action.kind in (ActionKind.FORGET, ActionKind.BLOCKED):
         return
     wanted = action.expects
-    if wanted.job_id is None:
+    if action.kind in (ActionKind.CREATE, ActionKind.REPLACE):
         holder = listing.by_name(action.name)
-        if holder is not None and holder.job_id not in freed:
+        if holder is not None and holder.job_id not in (action.job_id, *freed):
             yield f'Job "{action.address}": the name was free, is taken by id {holder.job_id}'
+    if wanted.job_id is None:
         return
     actual = listing.by_id(wanted.job_id)
     if actual is None:

@@ -26,8 +26,8 @@ class Status(StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """Whether deleting the job now would destroy work: it waits for its turn, or runs."""
-        return self in (Status.PENDING, Status.RUNNING)
+        """Whether deleting the job now would destroy work: it waits, runs, or nobody can tell."""
+        return self in (Status.PENDING, Status.RUNNING, Status.UNKNOWN)
 
     @property
     def is_final(self) -> bool:
@@ -97,6 +97,11 @@ class JobRecord(Model):
     attempt: int = 1
     created_at: datetime | None = None
     outcome: Outcome | None = None
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the run was seen to end well, so that it need not be paid for again."""
+        return self.outcome is not None and self.outcome.status is Status.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _decide_missing(desired: DesiredJob, record: JobRecord) -> Action:
     the definition changed since, or a replacement that an earlier run left half done, is created.
     """
     changes = definition_changes(record.spec, desired.spec)
-    finished = record.outcome is not None and record.outcome.status is Status.SUCCEEDED
+    finished = record.has_succeeded
     if record.job_id is None:
         return _create(desired, Reason.INTERRUPTED, record, changes)
     if _forces_replace(changes):
@@ -90,6 +90,7 @@ def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -
     """Choose for a recorded job that exists; the first that holds.
 
     the definition changed a fixed field     replace: definition_changed
+    protection was lifted                    update, so that what it held back can follow
     other id or version, or fields changed   replace: drifted
     failed, to be retried, attempts left     replace: retry n/max (never a protected job)
     description or protection changed        update
@@ -98,6 +99,8 @@ def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -
     changes = definition_changes(record.spec, desired.spec)
     if _forces_replace(changes):
         return _replace(desired, record, actual, Reason.DEFINITION_CHANGED, changes)
+    if record.protect and not desired.lifecycle.protect:
+        return _lift_protection(desired, record, actual)
     if is_replaced_outside(record, actual) or config_drift(record, actual):
         undone = tuple(_reversed(change) for change in config_drift(record, actual))
         return _replace(desired, record, actual, Reason.DRIFTED, undone + changes)
@@ -282,6 +285,25 @@ def _update(
                 "retain": desired.lifecycle.retain,
             }
         ),
+    )
+
+
+def _lift_protection(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> Action:
+    """Record that a job is not protected any more, and nothing else of it."""
+    change = FieldChange(path="lifecycle.protect", before=True, after=False, forces_replace=False)
+    return Action(
+        kind=ActionKind.UPDATE,
+        address=desired.address,
+        name=record.name,
+        reason=Reason.DEFINITION_CHANGED,
+        job_id=record.job_id,
+        version_id=record.version_id,
+        before=dict(record.spec.canonical),
+        after=dict(record.spec.canonical),
+        changes=(change,),
+        expects=_as_is(actual),
+        location=desired.location,
+        result=record.model_copy(update={"protect": False}),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from reconciler.diagnostics import Location
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, JobRecord, Status
+from reconciler.model.job import ActualJob, JobRecord
 from reconciler.model.plan import Drift, DriftKind, FieldChange
 from reconciler.model.platform import Listing
 from reconciler.planning.decide import config_drift, description_drift, is_replaced_outside
@@ -45,7 +45,7 @@ def _drift(
         other = listing.by_name(record.name)
         found = other if other and other.job_id not in owned else None
     if found is None:
-        if record.outcome and record.outcome.status is Status.SUCCEEDED:
+        if record.has_succeeded:
             return None
         return Drift(address=address, name=record.name, kind=DriftKind.VANISHED, location=location)
     changes = (*config_drift(record, found), *description_drift(record, found))

@@ -8,6 +8,7 @@ About a Training Job Version").
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,8 @@ class Compare(StrEnum):
     """Equal, when written."""
     KEYS = "keys"
     """A mapping or a record: only the written keys count."""
+    VALUES = "values"
+    """Like KEYS; a number that is spelled in another way is the same value."""
     ITEMS = "items"
     """A list of records: same length and order, and in each only the written keys count."""
     IF_ECHOED = "if echoed"
@@ -61,7 +64,11 @@ RULES = (
     Rule("command", Compare.EXACT, "empty and missing are the same"),
     Rule("code_dir", Compare.EXACT, "a ready-made algorithm answers with its own code"),
     Rule("boot_file", Compare.EXACT, "as for code_dir"),
-    Rule("parameters", Compare.KEYS, "an algorithm adds its undeclared defaults; order is free"),
+    Rule(
+        "parameters",
+        Compare.VALUES,
+        "an algorithm adds its undeclared defaults; order is free; some answers hold numbers",
+    ),
     Rule("environment", Compare.KEYS, "the platform may add its own variables"),
     Rule("inputs", Compare.ITEMS, "names and resolved paths are filled in by the platform"),
     Rule("outputs", Compare.ITEMS, "as for inputs"),
@@ -77,6 +84,9 @@ RULES = (
     Rule("priority", Compare.EXACT, "compared only when written"),
     Rule("annotations", Compare.KEYS, "the platform adds `job_template` and others"),
 )
+
+_LONGEST_NUMBER = 40
+"""Longer texts are compared as they are: nobody trains with such numbers."""
 
 IN_PLACE = frozenset(rule.field for rule in RULES if rule.in_place)
 
@@ -107,6 +117,8 @@ def _reduce(rule: Rule, written: Any, found: Any) -> Any:
             return written
         case Compare.KEYS | Compare.IF_ECHOED:
             return _only_keys(rule, written, found)
+        case Compare.VALUES:
+            return _spelled_alike(written, _only_keys(rule, written, found))
         case _:
             return _only_items(rule, written, found)
 
@@ -115,6 +127,26 @@ def _only_keys(rule: Rule, written: Any, found: Any) -> Any:
     if not isinstance(written, Mapping) or not isinstance(found, Mapping):
         return found
     return {key: value for key, value in found.items() if key in written or key in rule.always}
+
+
+def _spelled_alike(written: Any, found: Any) -> Any:
+    if not isinstance(written, Mapping) or not isinstance(found, Mapping):
+        return found
+    return {
+        key: written[key] if _same_number(written[key], value) else value
+        for key, value in found.items()
+    }
+
+
+def _same_number(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if len(one) > _LONGEST_NUMBER or len(other) > _LONGEST_NUMBER:
+        return False
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return False
 
 
 def _only_items(rule: Rule, written: list[Any], found: Any) -> Any:

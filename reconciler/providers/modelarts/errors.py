@@ -105,8 +105,9 @@ def error_for(verdict: Verdict, request: Request, *, job: str | None = None) -> 
 
 def is_gone(verdict: Verdict) -> bool:
     """Tell whether a refusal of a request about one job says that the job does not exist."""
-    by_service = verdict.status == 404 and verdict.content.get("is_success") is False
-    return verdict.code in NO_SUCH_JOB or by_service
+    if verdict.status == 404 and verdict.content.get("is_success") is False:
+        return not verdict.code.startswith("APIG.")
+    return verdict.code in NO_SUCH_JOB
 
 
 def _kind_of_failure(status: int, code: str) -> Kind | None:

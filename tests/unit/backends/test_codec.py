@@ -78,11 +78,13 @@ def test_a_cut_snapshot_is_told_at_every_length():
 
 def test_a_flipped_bit_is_told_at_every_place():
     data = encode(FULL)
+    version = range(data.index(b"1.0"), data.index(b"1.0") + 3)
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
+        told = StateError if place in version else StateDamagedError
         for read in (decode, decode_head, codec.count_jobs):
-            with pytest.raises(StateDamagedError):
+            with pytest.raises(told):
                 read(bytes(changed), WHERE)
 
 
@@ -113,7 +115,8 @@ def test_a_hand_edited_snapshot_is_told_with_the_way_back(edit):
         pytest.param(b"{}", id="an empty object"),
         pytest.param(b"null", id="null"),
         pytest.param(b"[" * 100_000, id="deep"),
-        pytest.param(b'{"format_version":"9.0"}', id="a version and no checksum"),
+        pytest.param(b'{"format_version":"1.0"}', id="a version and no checksum"),
+        pytest.param(b'{"format_version":"1.x"}', id="a version that is none"),
         pytest.param(b"\xff\xfe{}", id="not UTF-8"),
     ],
 )
@@ -137,6 +140,11 @@ def test_a_newer_version_is_refused_in_one_line(version):
         f"{WHERE} has state format {version}, written by a newer reconciler; "
         f"this one reads up to {FORMAT_VERSION}."
     )
+
+
+def test_a_newer_version_is_told_before_a_checksum_that_it_may_keep_elsewhere():
+    with pytest.raises(StateVersionError, match=r"state format 9\.0"):
+        decode(json.dumps(json.loads(encode(FULL)) | {"format_version": "9.0"}).encode(), WHERE)
 
 
 @pytest.mark.parametrize(

@@ -210,14 +210,14 @@ class Local:
     def __enter__(self) -> Self:
         write_code(self.buckets)
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         self.client = self.new_client()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self.on_loop(self.server.end)
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def new_client(self) -> Client:
@@ -232,7 +232,7 @@ class Local:
         async def run() -> T:
             return act()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -287,7 +287,7 @@ def version_path(job: Json) -> str:
     return f"/training-jobs/{job['job_id']}/versions/{job['version_id']}"
 
 
-def eventually(look: Callable[[], T], fits: Callable[[T], bool], wait: float = 20.0) -> T:
+def eventually(look: Callable[[], T], fits: Callable[[T], bool], wait: float = 60.0) -> T:
     """Look until it fits; fail with the last sight after `wait` seconds."""
     deadline = time.monotonic() + wait
     while True:

@@ -107,7 +107,7 @@ class TestModel:
         (Status.FAILED, False, True),
         (Status.STOPPED, False, True),
         (Status.DELETE_FAILED, False, True),
-        (Status.UNKNOWN, False, False),
+        (Status.UNKNOWN, True, False),
     ],
 )
 def test_status(status: Status, live: bool, final: bool) -> None:

@@ -72,7 +72,7 @@ class TestReplace:
     def test_interrupts_a_job_that_waits_or_runs(self, status: Status) -> None:
         action = decide(ADDRESS, wanting(CHANGED), a_record(), ended(status))
 
-        live = status in (Status.PENDING, Status.RUNNING)
+        live = status in (Status.PENDING, Status.RUNNING, Status.UNKNOWN)
         assert action.interrupts is live
         assert action.running_ms == (60_000 if live else None)
 

@@ -1,5 +1,6 @@
 """The truth table: what is decided for one job, row by row."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -364,3 +365,18 @@ def test_a_lifecycle_that_only_the_definition_knows_changes_nothing(
     lifecycle: dict[str, Any],
 ) -> None:
     assert decide(ADDRESS, wanting(**lifecycle), a_record(), an_actual()).kind is ActionKind.NOOP
+
+
+def test_lifting_protection_is_recorded_before_the_drift_that_it_held_back_is_mended() -> None:
+    record = a_record(protect=True)
+    drifted = replace(ended(Status.SUCCEEDED), version_id="another")
+
+    first = decide(ADDRESS, wanting(protect=False), record, drifted)
+
+    assert (first.kind, [change.path for change in first.changes]) == (
+        ActionKind.UPDATE,
+        ["lifecycle.protect"],
+    )
+    assert first.result == record.model_copy(update={"protect": False})
+    then = decide(ADDRESS, wanting(protect=False), first.result, drifted)
+    assert (then.kind, then.reason) == (ActionKind.REPLACE, "drifted")

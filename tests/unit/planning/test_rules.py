@@ -45,6 +45,7 @@ FILLED_IN = {
         ({"algorithm": Algorithm(id="a1")}, {"algorithm": Algorithm(id="a1"), "boot_file": "/a/b"})
     ],
     "parameters": [
+        ({"parameters": {"lr": "1e-3"}}, {"parameters": {"lr": "0.001"}}),
         ({"parameters": {"lr": "1"}}, {"parameters": {"lr": "1", "undeclared": "2"}}),
         ({"parameters": {"a": "1", "b": "2"}}, {"parameters": {"b": "2", "a": "1"}}),
         ({}, {"parameters": {"undeclared": "2"}}),
@@ -115,7 +116,8 @@ REAL_CHANGE = {
         ({"parameters": {"lr": "1"}}, {"parameters": {"lr": "2"}}, "parameters.lr"),
         ({"parameters": {"lr": "1"}}, {"parameters": {"other": "1"}}, "parameters.lr"),
         ({"parameters": {"lr": "1"}}, {}, "parameters"),
-        ({"parameters": {"lr": "1"}}, {"parameters": {"lr": "1.0"}}, "parameters.lr"),
+        ({"parameters": {"lr": "1e-3"}}, {"parameters": {"lr": "0.0011"}}, "parameters.lr"),
+        ({"parameters": {"tag": "1e"}}, {"parameters": {"tag": "1"}}, "parameters.tag"),
     ],
     "environment": [({"environment": {"A": "1"}}, {"environment": {"A": "2"}}, "environment.A")],
     "inputs": [

@@ -153,7 +153,7 @@ def to_time(milliseconds: int | None) -> datetime | None:
 def file(path: str | None) -> str | None:
     """Return an object storage path as `/bucket/key`; None for none."""
     bare = (path or "").removeprefix("obs:/").removeprefix("s3:/")
-    parts = [part for part in bare.split("/") if part]
+    parts = [part for part in bare.split("/") if part not in ("", ".")]
     return "/" + "/".join(parts) if parts else None
 
 

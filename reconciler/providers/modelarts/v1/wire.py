@@ -204,7 +204,7 @@ class VersionList(Received):
     job_id: Text = None
     job_name: Text = None
     job_desc: Text = None
-    versions: tuple[VersionRow, ...] = ()
+    versions: tuple[VersionRow, ...]
 
 
 class VersionDetails(Received):
