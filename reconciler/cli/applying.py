@@ -166,10 +166,15 @@ class Applying:
             self.progress(Event(type="summary", data=apply_document(result)))
         elif result.results or result.recovered:
             self._renew_progress()
+            self.output.say("")
             self.output.show(
                 {
                     "terminal": lambda: render_apply(
-                        result, width=self.output.width, color=self.output.color
+                        result,
+                        width=self.output.width,
+                        color=self.output.color,
+                        verbose=self.output.verbose,
+                        awaited=self.choices.wait,
                     ),
                     "json": lambda: apply_json(result),
                 }

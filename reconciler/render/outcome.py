@@ -13,18 +13,25 @@ _NAMED = 10
 
 
 def render_apply(
-    result: ApplyResult, *, width: int = 80, color: bool = False, verbose: int = 0
+    result: ApplyResult,
+    *,
+    width: int = 80,
+    color: bool = False,
+    verbose: int = 0,
+    awaited: bool = False,
 ) -> str:
-    """Show the counts, every failure with its reason, and what to do next."""
+    """Show the counts, every failure with its reason, and what to do next.
+
+    `awaited` says that the command goes on to wait for the jobs by itself.
+    """
     style = Style(color)
     failed, skipped = result.of(Result.FAILED), result.of(Result.SKIPPED)
     sections = [
         _failures("Failed:", failed, "failed", style, width, verbose),
         _failures("Not begun:", skipped, "warning", style, width, verbose),
         _recovered(result, width, verbose),
-        _counts(result, style, width),
-        _proof(result, style, width),
-        _next(result, width),
+        [*_counts(result, style, width), *_proof(result, style, width)],
+        _next(result, width, awaited=awaited),
     ]
     texts = ["\n".join(section) for section in sections if section]
     return "\n\n".join(texts) + "\n"
@@ -96,7 +103,7 @@ def _proof(result: ApplyResult, style: Style, width: int) -> list[str]:
     return [style.paint("error", line) for line in paragraph(said, width, hang=2)]
 
 
-def _next(result: ApplyResult, width: int) -> list[str]:
+def _next(result: ApplyResult, width: int, *, awaited: bool) -> list[str]:
     if result.interrupted:
         said = (
             "Interrupted: nothing new was begun, and what was in flight is recorded. "
@@ -106,7 +113,7 @@ def _next(result: ApplyResult, width: int) -> list[str]:
         said = "What is done stays done; `reconciler apply` tries the rest again."
     elif result.mismatches or not result.verified:
         said = "`reconciler plan` shows what is left."
-    elif any(each.action.after for each in result.of(Result.DONE)):
+    elif not awaited and any(each.action.after for each in result.of(Result.DONE)):
         said = "Next: `reconciler status` shows the jobs, `reconciler wait` waits for them."
     else:
         return []
