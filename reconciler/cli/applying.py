@@ -68,7 +68,9 @@ class Applying:
         self._require_approval()
         with self._context() as (context, platform):
             request = self.workspace.request(platform, self.command)
-            return self._carry_out(context, replace(request, desired={}, sources=()))
+            return self._carry_out(
+                context, replace(request, desired={}, sources=(), destroying=True)
+            )
 
     def apply_saved(self, path: Path) -> int:
         """Carry out exactly a saved plan."""
@@ -116,13 +118,16 @@ class Applying:
         """With `--wait`: wait for the jobs, retry as defined, tell how they ended."""
         if not self.choices.wait or self.interrupts.stop.is_set():
             return code
+        self.interrupts.end_changes()
         addresses = None
         if request is not None:
             addresses = sorted(a for a in request.desired if a in request.selection)
         ended = wait(context, addresses)
         while request is not None and ended.unsuccessful:
             retries = replace(request, retries_only=True)
-            result = apply(context, retries, Approval(), fail_fast=self.choices.fail_fast)
+            again = Approval(self._show_and_begin)
+            result = apply(context, retries, again, fail_fast=self.choices.fail_fast)
+            self.interrupts.end_changes()
             if not result.of(Result.DONE):
                 break
             ended = wait(context, addresses)
@@ -175,6 +180,7 @@ class Applying:
                         color=self.output.color,
                         verbose=self.output.verbose,
                         awaited=self.choices.wait,
+                        options=self.workspace.options,
                     ),
                     "json": lambda: apply_json(result),
                 }

@@ -27,6 +27,10 @@ class Interrupts:
         """From now on, finish what is in flight before leaving."""
         self._changing = True
 
+    def end_changes(self) -> None:
+        """Nothing is being changed any more: a signal ends the command at once again."""
+        self._changing = False
+
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:
         """Take the signals over, and give them back at the end."""

@@ -63,7 +63,7 @@ class Output:
         for name, file in wanted:
             text = renderers[name]()
             if file is None:
-                click.echo(text, nl=not text.endswith("\n"))
+                click.echo(text, nl=bool(text) and not text.endswith("\n"))
             else:
                 write_file(file, text)
 

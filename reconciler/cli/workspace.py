@@ -1,6 +1,7 @@
 """The composition: which definition, state and platform a command works with."""
 
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,6 +96,14 @@ class Workspace:
 
         return Consent(self.settings.interrupt_running, self.settings.allow_mass_delete)
 
+    @property
+    def options(self) -> str:
+        """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
+        pairs = [("-f", file) for file in self.settings.files]
+        pairs += [("--var", variable) for variable in self.settings.variables]
+        pairs += [("--state", self.settings.state)] if self.settings.state else []
+        return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
+
     def request(self, platform: PlanPlatform, command: str) -> "Request":
         """Return what to plan: the whole definition, on a platform."""
         from reconciler.engine.plan import Request
@@ -107,6 +116,7 @@ class Workspace:
             selection=self.selection,
             consent=self.consent,
             adopt=self.settings.adopt,
+            options=self.options,
             command=command,
         )
 

@@ -37,7 +37,7 @@ GUARDS = frozenset({"interrupt", "mass_delete", "protect"})
 class Request:
     """What the user wants planned.
 
-    `desired` is empty to destroy; `retries_only` keeps nothing but the retries that the
+    `desired` is empty when `destroying`; `retries_only` keeps nothing but the retries that the
     definition's lifecycle already approved.
     """
 
@@ -48,7 +48,9 @@ class Request:
     selection: Selection = field(default_factory=Selection)
     consent: Consent = field(default_factory=Consent)
     adopt: bool = False
+    destroying: bool = False
     retries_only: bool = False
+    options: str = ""
     command: str = "plan"
 
 
@@ -99,6 +101,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
             listing=listing,
             selection=request.selection,
             adopt=request.adopt,
+            destroying=request.destroying,
             recovered=recovery.recovered,
         )
     )
@@ -112,6 +115,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     report = Report(
         plan=made,
         command=request.command,
+        options=request.options,
         unmanaged=draft.unmanaged,
         recovered=recovery.recovered,
         statuses=draft.statuses,

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
     REMOVED = "removed"
+    DESTROYED = "destroyed"
     RETAINED = "retained"
     GONE = "gone"
     ADOPTED = "adopted"

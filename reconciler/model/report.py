@@ -15,13 +15,15 @@ class Report:
     """A plan and what belongs beside it on the page.
 
     `command` is the one that shows it (`plan`, `apply`, `destroy`, `drift`, `show`); `saved_to`
-    the file it was saved in; `unmanaged` the platform's jobs that no record speaks of;
-    `statuses` the live status of recorded jobs, for the reader's orientation only.
+    the file it was saved in, `options` what the user needs to type behind a further command to
+    mean the same stack (` -f examples/01-quickstart`); `unmanaged` the platform's jobs that no
+    record speaks of; `statuses` the live status of recorded jobs, for orientation only.
     """
 
     plan: Plan
     command: str = "plan"
     saved_to: str | None = None
+    options: str = ""
     unmanaged: tuple[ActualJob, ...] = ()
     recovered: tuple[Address, ...] = ()
     statuses: Mapping[Address, Status] = field(default_factory=dict)

@@ -56,10 +56,10 @@ def _protected(actions: Sequence[Action], state: State) -> Iterable[Diagnostic]:
         if (record and record.protect) or (action.result and action.result.protect):
             yield error(
                 "Job is protected",
-                f'Job "{action.address}" would be {_PAST[action.kind]} ({action.reason}), '
+                f'Job "{action.address}" would be {_PAST[action.kind]} ({_why(action)}), '
                 "but it is protected.",
                 "Apply `lifecycle: {protect: false}` for it first, and then this change; or forget "
-                "the job with a `removed` block (`keep: true`).",
+                f"the job, which stays as it is, with `reconciler state rm {action.address}`.",
                 address=action.address,
                 location=action.location,
                 code="protect",
@@ -71,7 +71,7 @@ def _interrupting(actions: Sequence[Action]) -> Iterable[Diagnostic]:
         if action.interrupts:
             yield error(
                 "Job is pending or running",
-                f'Job "{action.address}" would be {_PAST[action.kind]} ({action.reason}), '
+                f'Job "{action.address}" would be {_PAST[action.kind]} ({_why(action)}), '
                 f"but it has been under way for {_duration(action.running_ms)}.",
                 "Wait for its end with `reconciler wait`, or allow it with `--interrupt-running`.",
                 address=action.address,
@@ -96,6 +96,10 @@ def _mass_delete(actions: Sequence[Action], state: State) -> Iterable[Diagnostic
 
 
 _PAST = {ActionKind.DELETE: "deleted", ActionKind.REPLACE: "replaced"}
+
+
+def _why(action: Action) -> str:
+    return action.reason.replace("_", " ")
 
 
 def _duration(milliseconds: int | None) -> str:

@@ -47,7 +47,8 @@ class World:
     """All that a plan is made from.
 
     `listing` carries the specs that the decision needs; see `engine.refresh`. `recovered` names
-    the addresses whose record an interrupted run left open and the listing settled.
+    the addresses whose record an interrupted run left open and the listing settled. `destroying`
+    says that nothing is desired because everything is to go.
     """
 
     desired: Mapping[Address, DesiredJob]
@@ -55,6 +56,7 @@ class World:
     listing: Listing
     selection: Selection = Selection()
     adopt: bool = False
+    destroying: bool = False
     recovered: tuple[Address, ...] = ()
 
 
@@ -116,7 +118,8 @@ def _decide(world: World, address: Address, owners: Mapping[str, Address]) -> Ac
     record = world.state.records.get(address)
     if desired is None:
         actual = world.listing.by_id(record.job_id) if record else None
-        return decide(address, None, record, actual)
+        action = decide(address, None, record, actual)
+        return _as_asked(action) if world.destroying else action
     actual = _actual(world, desired, record, owners) if record else None
     action = decide(address, desired, record, actual)
     if action.kind in (ActionKind.CREATE, ActionKind.REPLACE):
@@ -165,6 +168,12 @@ def _check_name(
 def _gives_up(world: World, address: Address) -> bool:
     """Tell whether this plan deletes or forgets the job of a recorded address."""
     return address in world.selection and address not in world.desired
+
+
+def _as_asked(action: Action) -> Action:
+    if action.kind is not ActionKind.DELETE:
+        return action
+    return action.model_copy(update={"reason": Reason.DESTROYED})
 
 
 def _after(action: Action, address: Address) -> Action:

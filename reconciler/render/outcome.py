@@ -19,10 +19,12 @@ def render_apply(
     color: bool = False,
     verbose: int = 0,
     awaited: bool = False,
+    options: str = "",
 ) -> str:
     """Show the counts, every failure with its reason, and what to do next.
 
-    `awaited` says that the command goes on to wait for the jobs by itself.
+    `awaited` says that the command goes on to wait for the jobs by itself; `options` is what
+    further commands need to mean the same stack.
     """
     style = Style(color)
     failed, skipped = result.of(Result.FAILED), result.of(Result.SKIPPED)
@@ -31,7 +33,7 @@ def render_apply(
         _failures("Not begun:", skipped, "warning", style, width, verbose),
         _recovered(result, width, verbose),
         [*_counts(result, style, width), *_proof(result, style, width)],
-        _next(result, width, awaited=awaited),
+        _next(result, width, clean(options), awaited=awaited),
     ]
     texts = ["\n".join(section) for section in sections if section]
     return "\n\n".join(texts) + "\n"
@@ -103,18 +105,21 @@ def _proof(result: ApplyResult, style: Style, width: int) -> list[str]:
     return [style.paint("error", line) for line in paragraph(said, width, hang=2)]
 
 
-def _next(result: ApplyResult, width: int, *, awaited: bool) -> list[str]:
+def _next(result: ApplyResult, width: int, options: str, *, awaited: bool) -> list[str]:
     if result.interrupted:
         said = (
             "Interrupted: nothing new was begun, and what was in flight is recorded. "
-            "`reconciler apply` goes on from here."
+            f"`reconciler apply{options}` goes on from here."
         )
     elif result.of(Result.FAILED) or result.of(Result.SKIPPED):
-        said = "What is done stays done; `reconciler apply` tries the rest again."
+        said = f"What is done stays done; `reconciler apply{options}` tries the rest again."
     elif result.mismatches or not result.verified:
-        said = "`reconciler plan` shows what is left."
+        said = f"`reconciler plan{options}` shows what is left."
     elif not awaited and any(each.action.after for each in result.of(Result.DONE)):
-        said = "Next: `reconciler status` shows the jobs, `reconciler wait` waits for them."
+        said = (
+            f"Next: `reconciler status{options}` shows the jobs, `reconciler wait{options}` waits "
+            "for them."
+        )
     else:
         return []
     return fold(said, width)

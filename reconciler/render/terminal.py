@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
+from reconciler.model.job import Status
 from reconciler.model.plan import ActionKind, Plan
 from reconciler.model.report import Report
 from reconciler.render.actions import LEGEND, Page, action_lines, drift_lines
@@ -134,6 +135,15 @@ def _summary(report: Report, page: Page) -> list[str]:
     else:
         said = "Nothing to do. No jobs are defined."
     lines = [page.style.paint("heading", line) for line in fold(said, page.width)]
+    touched = plan.by_address
+    failed = [
+        address
+        for address, status in report.statuses.items()
+        if status is Status.FAILED and address not in touched
+    ]
+    if failed:
+        words = f"{counted(len(failed), 'job')} failed: {listed(failed, 5)}."
+        lines += [page.style.paint("failed", line) for line in fold(words, page.width)]
     unmanaged = max(summary.unmanaged, len(report.unmanaged))
     if unmanaged:
         how = "" if page.verbose else " (-v lists them)"
@@ -157,10 +167,11 @@ def _next_after_plan(report: Report, page: Page) -> list[str]:
     if report.saved_to:
         command = f"reconciler apply {clean(shlex.quote(report.saved_to))}"
         return _next([(command, "carry out exactly this plan")], page)
-    expecting = f"reconciler apply --expect {clean(plan.digest)}"
+    apply = f"reconciler apply{clean(report.options)}"
+    expecting = f"{apply} --expect {clean(plan.digest)}"
     if len(expecting) + 2 > page.width:
-        expecting = "reconciler apply --expect DIGEST"
-    plain = ("reconciler apply", "plan anew, ask, carry it out")
+        expecting = f"{apply} --expect DIGEST"
+    plain = (apply, "plan anew, ask, carry it out")
     return _next([plain, (expecting, "carry out exactly this plan")], page)
 
 

@@ -36,6 +36,7 @@ _REASONS = {
     Reason.FINISHED: "finished",
     Reason.INTERRUPTED: "an interrupted run left it half replaced",
     Reason.REMOVED: "no longer in the definition",
+    Reason.DESTROYED: "destroyed as asked",
     Reason.RETAINED: "no longer in the definition; the job is retained",
     Reason.GONE: "no longer in the definition; the job is gone already",
     Reason.ADOPTED: "exists already, configured as defined",

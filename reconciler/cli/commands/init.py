@@ -1,10 +1,10 @@
 """`reconciler init`: write a commented starter definition."""
 
+import json
 from pathlib import Path
 
 import click
 
-from reconciler.cli.output import write_file
 from reconciler.errors import UsageError
 
 _DEFINITION = Path("jobs.yaml")
@@ -13,24 +13,30 @@ _IGNORE = Path(".gitignore")
 
 @click.command()
 def command() -> None:
-    """Write jobs.yaml, commented, and the .gitignore entries that belong to it.
+    """Write a commented jobs.yaml that runs as it is, its schema for editors, and ignore rules.
 
     Nothing that exists is overwritten.
     """
     from reconciler.definition import starter
+    from reconciler.definition.schema import json_schema
 
     if _DEFINITION.exists():
         raise UsageError(
             f"{_DEFINITION} exists already", "Nothing was written.", "Edit it, or move it away."
         )
-    for path, text in starter.files().items():
+    files = {
+        _DEFINITION: starter.definition(),
+        Path(starter.BOOT_FILE): starter.code(),
+        Path(starter.SCHEMA_FILE): json.dumps(json_schema(), indent=2) + "\n",
+    }
+    for path, text in files.items():
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, text)
+            path.write_text(text)
             click.echo(f"Wrote {path}.")
     known = _IGNORE.read_text().splitlines() if _IGNORE.exists() else []
     missing = [entry for entry in starter.IGNORES if entry not in known]
     if missing:
-        write_file(_IGNORE, "\n".join([*known, *missing]) + "\n")
+        _IGNORE.write_text("\n".join([*known, *missing]) + "\n")
         click.echo(f"Wrote {_IGNORE}.")
     click.echo("Next: edit jobs.yaml, then `reconciler plan`.", err=True)

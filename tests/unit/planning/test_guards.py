@@ -111,7 +111,7 @@ class TestProtect:
 
         assert problem.code == "protect"
         assert "protect: false" in problem.hint
-        assert "keep: true" in problem.hint
+        assert "state rm" in problem.hint
 
     def test_holds_when_the_definition_says_so_first_now(self) -> None:
         action = an_action("replace", result=a_record(protect=True))
