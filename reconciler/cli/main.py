@@ -98,6 +98,9 @@ def run(args: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(ReconcilerError("File problem", f"{where}{error.strerror or error}"))
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is still told in words
         return _bug(error)
     return code if isinstance(code, int) else 0

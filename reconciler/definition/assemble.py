@@ -47,12 +47,13 @@ def assemble(
     variables: Mapping[str, str],
     environment: Mapping[str, str],
     problems: Problems,
+    complete: bool,
 ) -> Definition | None:
     """Return the definition that the documents form, or None when problems were told.
 
-    When a file could not be read, nothing is called missing or unknown that it may hold.
+    Unless `complete`, a file could not be read: nothing is called missing or unknown then that
+    it may hold.
     """
-    complete = problems.count == 0
     sections = _gather(trees, problems)
     if complete:
         _require(sections, trees, problems)
@@ -115,7 +116,7 @@ def _merge(section: str, node: MappingNode, into: MappingNode, problems: Problem
     for key, value, key_mark, mark in node.entries():
         if key not in into.values:
             into.values[key] = value
-            into.marks += (key_mark, mark)
+            into.marks.extend((key_mark, mark))
 
 
 def _require(sections: _Sections, trees: Sequence[MappingNode], problems: Problems) -> None:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from reconciler.definition import schema
-from reconciler.definition.normalise import Rules, Written, merge
+from reconciler.definition.normalise import Rules, merge
 from reconciler.definition.problems import Problems
 from reconciler.definition.references import References
 from reconciler.definition.shapes import BROKEN, Scope
 from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, locate, quote
+from reconciler.definition.written import Written
 from reconciler.model.address import JOB_NAME, Address
 from reconciler.model.job import DesiredJob, Lifecycle
 from reconciler.model.spec import JobSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.definition import reader
 from reconciler.definition.assemble import assemble
 from reconciler.definition.problems import Problems
-from reconciler.definition.tree import MappingNode
+from reconciler.definition.tree import MAX_FILES, MappingNode
 from reconciler.errors import DefinitionError, UsageError
 from reconciler.model.definition import Definition, SourceFile
 
@@ -38,26 +38,25 @@ def _load(
     problems = Problems()
     trees: list[MappingNode] = []
     sources: list[SourceFile] = []
-    for path in _files(paths, problems):
-        data = _read(path, problems)
-        if data is None:
-            continue
-        name = shown(path)
-        sources.append(SourceFile(path=name, sha256=hashlib.sha256(data).hexdigest()))
-        tree = reader.read(data, problems.add_file(name, data), problems)
-        if tree is not None:
-            trees.append(tree)
+    files = _limited(list(_files(paths, problems)), problems)
+    complete = problems.count == 0
+    for path in files:
+        if (data := _read(path, problems)) is not None:
+            name = shown(path)
+            sources.append(SourceFile(path=name, sha256=hashlib.sha256(data).hexdigest()))
+            tree = reader.read(data, problems.add_file(name, data), problems)
+            trees += [] if tree is None else [tree]
+    complete = complete and len(trees) == len(files)
     definition = assemble(
         trees,
         tuple(sources),
         variables=variables,
         environment=environment,
         problems=problems,
+        complete=complete,
     )
-    found = problems.sorted()
-    if found or definition is None:
-        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-        raise DefinitionError(f"The definition has {count}", found)
+    if definition is None:
+        raise DefinitionError("The definition is not valid", problems.sorted())
     return definition
 
 
@@ -79,10 +78,18 @@ def default_paths(folder: Path) -> list[Path]:
     Raises UsageError when the folder has neither.
     """
     file, below = folder / DEFAULT_FILE, folder / DEFAULT_FOLDER
-    if file.is_file():
-        return [file]
-    if below.is_dir() and any(each.suffix in _SUFFIXES for each in below.iterdir()):
-        return [below]
+    try:
+        if file.is_file():
+            return [file]
+        if below.is_dir() and any(each.suffix in _SUFFIXES for each in below.iterdir()):
+            return [below]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(
+            "Cannot look for the definition",
+            f"{shown(Path(error.filename or folder))}: {reason}.",
+            "Check that you may read it, or name your definition with -f PATH.",
+        ) from error
     raise UsageError(
         "No definition found",
         f"There is neither {DEFAULT_FILE} nor a folder {DEFAULT_FOLDER} with YAML files here.",
@@ -109,7 +116,7 @@ def _files(paths: Sequence[Path], problems: Problems) -> Iterator[Path]:
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError):  # a loop of links; reading it will tell
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL; reading will tell
         return path.absolute()
 
 
@@ -133,6 +140,17 @@ def _files_of(path: Path, problems: Problems) -> list[Path]:
     return found
 
 
+def _limited(files: list[Path], problems: Problems) -> list[Path]:
+    if len(files) > MAX_FILES:
+        problems.add(
+            None,
+            "Too many files",
+            f"The definition has {len(files)} files; {MAX_FILES} are allowed.",
+            "Put several jobs into one file.",
+        )
+    return files[:MAX_FILES]
+
+
 def _read(path: Path, problems: Problems) -> bytes | None:
     try:
         with path.open("rb") as file:
@@ -141,7 +159,7 @@ def _read(path: Path, problems: Problems) -> bytes | None:
         _cannot_read(path, error, problems)
         return None
     if len(data) > reader.MAX_BYTES:
-        megabytes = reader.MAX_BYTES // 1024**2
+        megabytes = reader.MAX_BYTES // 10**6
         problems.add(
             None,
             "File is too large",

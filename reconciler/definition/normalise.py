@@ -1,14 +1,14 @@
 """From what was written to what is wanted: defaults, rules between keys, and the JobSpec."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.definition import paths
 from reconciler.definition.problems import Problems
 from reconciler.definition.shapes import BROKEN
-from reconciler.definition.tree import MappingNode, Mark, locate, quote
-from reconciler.diagnostics import Location
+from reconciler.definition.tree import Mark, quote
+from reconciler.definition.written import Written
 
 MERGED: Final = frozenset(
     ("parameters", "environment", "engine", "labels", "lifecycle", "annotations")
@@ -39,7 +39,7 @@ class Merged:
     refused: frozenset[str] = frozenset()
 
 
-def merge(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> Merged:
+def merge(defaults: dict[str, Any], own: dict[str, Any]) -> Merged:
     """Lay a job's own values over the defaults.
 
     Texts, numbers, lists and other mappings replace the default; the mappings in MERGED are
@@ -66,68 +66,6 @@ def merge(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> Merged:
     return Merged(values, frozenset(refused))
 
 
-@dataclass(frozen=True, slots=True)
-class Written(Mapping[str, Location]):
-    """Where the values of a job were written, looked up when someone asks.
-
-    Maps dotted paths of the spec (`flavor`, `engine.version`, `parameters.lr`) to the place of
-    the key, in the job or in the defaults that it inherits. `outputs` is found where `output`
-    was written.
-    """
-
-    node: MappingNode
-    defaults: MappingNode
-    refused: frozenset[str]
-    files: Sequence[str]
-
-    def mark(self, path: str) -> Mark | None:
-        """Return the place of a path's key, or None when nothing was written."""
-        key, _, inner = path.partition(".")
-        if (mark := _key_mark(self.node, key, inner)) is not None:
-            return mark
-        if key not in self.refused:
-            mark = _key_mark(self.defaults, key, inner)
-            if mark is not None:
-                return mark
-        return self.mark("output") if path == "outputs" else None
-
-    def __getitem__(self, path: str) -> Location:
-        mark = self.mark(path)
-        if mark is None:
-            raise KeyError(path)
-        return locate(mark, self.files)
-
-    def __iter__(self) -> Iterator[str]:
-        paths = dict.fromkeys(_paths(self.node))
-        inherited = _paths(self.defaults)
-        paths |= dict.fromkeys(p for p in inherited if p.partition(".")[0] not in self.refused)
-        if "output" in paths:
-            paths["outputs"] = None
-        return iter(paths)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def _key_mark(node: MappingNode, key: str, inner: str) -> Mark | None:
-    value = node.values.get(key)
-    if value is None:
-        return None
-    if not inner:
-        return node.key_mark(key)
-    if isinstance(value, MappingNode) and value.values.get(inner) is not None:
-        return value.key_mark(inner)
-    return None
-
-
-def _paths(node: MappingNode) -> Iterator[str]:
-    for key, value in node.values.items():
-        if value is not None:
-            yield key
-        if isinstance(value, MappingNode):
-            yield from (f"{key}.{name}" for name, each in value.values.items() if each is not None)
-
-
 @dataclass(slots=True)
 class Rules:
     """Checks one job's merged values, and turns them into the values of a JobSpec.
@@ -152,12 +90,10 @@ class Rules:
         self._resources()
         self._code()
         self._paths()
-        for key, normalise in _LISTS.items():
-            if isinstance(values.get(key), list):
-                spec[key] = [
-                    normalise(self, item, key) for item in values[key] if item is not BROKEN
-                ]
-        self._outputs()
+        self._list("inputs", self._input)
+        self._list("outputs", self._output)
+        self._list("volumes", self._volume)
+        self._only_output()
         return spec
 
     def tell(self, path: str, summary: str, detail: str, hint: str = "") -> None:
@@ -166,8 +102,9 @@ class Rules:
         self.problems.add(
             self.mark if mark is None else mark,
             summary,
-            f"Job {quote(self.address)}: {detail}",
+            detail,
             hint,
+            where=f"Job {quote(self.address)}: ",
             address=self.address,
         )
 
@@ -292,7 +229,12 @@ class Rules:
             self.tell(path, "Invalid path", f"{path} {quote(text)} {reason}.")
             return BROKEN
 
-    def _outputs(self) -> None:
+    def _list(self, key: str, normalise: Callable[[dict[str, Any], str], dict[str, Any]]) -> None:
+        items = self.values.get(key)
+        if isinstance(items, list):
+            self.spec[key] = [normalise(item, key) for item in items if item is not BROKEN]
+
+    def _only_output(self) -> None:
         if "output" in self.values:
             self._one_of("output", [key for key in ("outputs",) if key in self.values])
             output = self.values["output"]
@@ -325,9 +267,7 @@ class Rules:
     def _volume(self, volume: dict[str, Any], path: str) -> dict[str, Any]:
         target = volume["target"]
         if target is not BROKEN and not target.startswith("/"):
-            self.tell(
-                path, "Invalid volume", f"target {quote(target)} must be an absolute path."
-            )
+            self.tell(path, "Invalid volume", f"target {quote(target)} must be an absolute path.")
         if "id" in volume and volume["type"] not in ("nfs", BROKEN):
             self.tell(path, "Invalid volume", "only a volume of type nfs has an `id`.")
         return volume
@@ -349,8 +289,3 @@ _COPIED: Final = (
     "priority",
     "annotations",
 )
-_LISTS: Final[Mapping[str, Callable[[Rules, dict[str, Any], str], dict[str, Any]]]] = {
-    "inputs": Rules._input,
-    "outputs": Rules._output,
-    "volumes": Rules._volume,
-}

@@ -23,7 +23,7 @@ LIMIT = 1000
 class Problems:
     """The problems of one definition, so far.
 
-    The same summary at the same place is kept once, so that a mistake in `defaults` is told
+    The same words about the same place are kept once, so that a mistake in `defaults` is told
     once and not for every job that inherits it.
     """
 
@@ -48,14 +48,20 @@ class Problems:
         detail: str = "",
         hint: str = "",
         *,
+        where: str = "",
         address: str | None = None,
     ) -> None:
-        """Keep a problem. Without a mark it belongs to no place in a file."""
+        """Keep a problem, whose detail opens with `where`.
+
+        Without a mark it belongs to no place in a file.
+        """
         self.count += 1
-        key = (mark, summary, "" if mark is not None else detail)
+        key = (mark, summary, detail)
         if key not in self._found and len(self._found) < LIMIT:
             location = None if mark is None else locate(mark, self.files)
-            self._found[key] = error(summary, detail, hint, address=address, location=location)
+            self._found[key] = error(
+                summary, where + detail, hint, address=address, location=location
+            )
 
     def show(self, mark: Mark) -> str:
         """Return a place as `file:line:column`, to name it in a detail."""
@@ -71,7 +77,9 @@ class Problems:
         file, line, column = file_of(mark), line_of(mark), column_of(mark)
         if file not in self._lines:
             self._lines[file] = split_lines(self._data[file].decode("utf-8-sig", "replace"))
-        for number, text in enumerate(self._lines[file][line:], line):
+        lines = self._lines[file]
+        for number in range(line, len(lines)):
+            text = lines[number]
             found = text.find(needle, column if number == line else 0)
             while found >= 0 and nth > 0:
                 nth -= 1

@@ -8,6 +8,7 @@ references are hidden from the parser, character for character, and put back in 
 """
 
 import re
+from array import array
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -19,15 +20,14 @@ from yaml import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
 )
 
 from reconciler.definition import syntax
 from reconciler.definition.problems import Problems
-from reconciler.definition.tree import ListNode, Mark, MappingNode, Value, pack, quote
+from reconciler.definition.tree import BITS, ListNode, MappingNode, Mark, Value, pack, quote
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64_000_000
 MAX_DEPTH = 64
 MAX_ALIASED = 1_000_000
 """How many values aliases may add to those that are written out."""
@@ -45,7 +45,12 @@ def read(data: bytes, file: int, problems: Problems) -> MappingNode | None:
     """
     try:
         text = syntax.decode(data, file)
-        return _Builder(text, file, problems).document()
+        if problems.files[file].endswith(".json"):
+            text = syntax.from_json(text)
+        try:
+            return _Builder(text, file, problems).document()
+        except yaml.YAMLError as error:
+            raise syntax.explain(error, text, pack(file, 0, 0)) from error
     except syntax.BrokenError as broken:
         problems.add(broken.mark, broken.summary, broken.detail, broken.hint)
         return None
@@ -70,27 +75,17 @@ class _Builder:
 
     def __init__(self, text: str, file: int, problems: Problems) -> None:
         self._base = pack(file, 0, 0)
-        self._text = text
         self._problems = problems
         hidden = hide_references(text)
         self._hides = hidden != text
-        self._parser = syntax.parser(hidden)
-        self._get: Callable[[], Any] = self._parser.get_event
-        self._keys: dict[str, str] = {}
+        self._get: Callable[[], Any] = syntax.parser(hidden).get_event
+        self._texts: dict[str, str] = {}  # one copy of each, since most stand in every job
         self._anchors: dict[str, tuple[Value, Mark, int, int] | None] = {}
         self._values = 0
         self._aliased = 0
         self._deepest = 0
 
     def document(self) -> MappingNode:
-        try:
-            return self._document()
-        except yaml.YAMLError as error:
-            raise syntax.explain(error, self._text, self._base) from error
-        finally:
-            self._parser.dispose()
-
-    def _document(self) -> MappingNode:
         self._get()
         event = self._get()
         if type(event) is StreamEndEvent:
@@ -118,31 +113,35 @@ class _Builder:
         return root
 
     def _mapping(self, mark: Mark, depth: int) -> MappingNode:
-        get, base, keys, hides = self._get, self._base, self._keys, self._hides
+        get, base, known, hides = self._get, self._base, self._texts, self._hides
+        event: Any
+        start: Any
         node = MappingNode(mark)
-        values, marks = node.values, node.marks
+        values = node.values
+        marks: list[Mark] = []
         while type(event := get()) is not MappingEndEvent:
-            start = event.start_mark
-            key_mark = base + (start.line << 32) + start.column
+            start = event.start_mark  # what _mark does, without the call: this is the hot loop
+            key_mark = base + (start.line << BITS) + start.column
             if type(event) is not ScalarEvent or event.anchor or event.tag or event.value in _ODD:
                 self._check_key(event, key_mark)
             key = show_references(event.value) if hides else event.value
             event = get()
-            if type(event) is ScalarEvent and event.anchor is None and event.tag is None:
-                value: Value = event.value
-                if value in _NULLS and not event.style:
-                    value = None
-                elif hides and _OPEN in event.value:
-                    value = show_references(event.value)
+            if type(event) is ScalarEvent and not (event.anchor or event.tag):
+                text = event.value
+                if hides and _OPEN in text:
+                    text = show_references(text)
+                is_null = text in _NULLS and not event.style
+                value: Value = None if is_null else known.setdefault(text, text)
                 start = event.start_mark
-                value_mark = base + (start.line << 32) + start.column
+                value_mark = base + (start.line << BITS) + start.column
             else:
                 value, value_mark = self._value(event, depth)
             if key in values:
-                self._duplicate(key, key_mark, node)
+                self._duplicate(key, key_mark, marks[2 * list(values).index(key)])
                 continue
-            values[keys.setdefault(key, key)] = value
+            values[known.setdefault(key, key)] = value
             marks += (key_mark, value_mark)
+        node.marks = array("Q", marks)
         self._values += len(values)
         return node
 
@@ -167,7 +166,7 @@ class _Builder:
             self._refuse_tag(event.tag, mark)
         key: str = event.value
         if event.anchor is not None:
-            self._anchors[event.anchor] = (key, mark, 1, 0)
+            self._anchors[event.anchor] = (show_references(key), mark, 1, 0)
         if key in _NULLS and not event.style:
             self._refuse(
                 mark,
@@ -187,7 +186,7 @@ class _Builder:
         """Read the value that begins with an event, `depth` levels below the document."""
         mark = self._mark(event)
         if type(event) is AliasEvent:
-            return self._alias(event.anchor, mark, depth)
+            return self._alias(str(event.anchor), mark, depth)
         if event.tag is not None:
             self._refuse_tag(event.tag, mark)
         if event.anchor is None:
@@ -211,7 +210,6 @@ class _Builder:
         self._deepest = max(depth, self._deepest)
         if type(event) is MappingStartEvent:
             return self._mapping(mark, depth)
-        assert type(event) is SequenceStartEvent
         return self._list(mark, depth)
 
     def _alias(self, name: str, mark: Mark, depth: int) -> tuple[Value, Mark]:
@@ -245,12 +243,11 @@ class _Builder:
                 mark, "Nested too deeply", f"More than {MAX_DEPTH} levels stand inside each other."
             )
 
-    def _duplicate(self, key: str, mark: Mark, node: MappingNode) -> None:
-        first = self._problems.show(node.key_mark(key))
+    def _duplicate(self, key: str, mark: Mark, first: Mark) -> None:
         self._problems.add(
             mark,
             "Duplicate key",
-            f"{quote(key)} already stands at {first}.",
+            f"{quote(key)} already stands at {self._problems.show(first)}.",
             "Keep one of the two.",
         )
 
@@ -263,7 +260,7 @@ class _Builder:
         )
 
     def _mark(self, event: Any) -> Mark:
-        return self._base + (event.start_mark.line << 32) + event.start_mark.column  # type: ignore[no-any-return]
+        return self._base + (event.start_mark.line << BITS) + event.start_mark.column  # type: ignore[no-any-return]
 
     def _refuse(self, mark: Mark, summary: str, detail: str, hint: str = "") -> NoReturn:
         raise syntax.BrokenError(mark, summary, detail, hint)

@@ -9,7 +9,9 @@ from reconciler.definition.tree import Mark, quote
 BEGIN = "${"
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}$\n]*)\}|\$\{")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPED = "$${"
 _REMEMBERED = 1000
+_MOST_TOLD = 10  # in one text; finding a place takes time in proportion to the text
 _ESCAPE_HINT = "Write `$${` where a literal `${` is meant."
 
 
@@ -44,27 +46,22 @@ class References:
         if (known := self._resolved.get(text)) is not None:
             return known
         parts: list[str] = []
-        end, sound, names_used = 0, True, self.job_names_used
+        end, wrong, names_used = 0, 0, self.job_names_used
         for token in _TOKEN.finditer(text):
-            parts.append(text[end : token.start()])
-            end = token.end()
-            if token[0] == "$${":
-                parts.append(BEGIN)
-                continue
-            value = self._value(token[1], job)
+            value = BEGIN if token[0] == _ESCAPED else self._value(token[1], job)
             if isinstance(value, str):
-                parts.append(value)
-            elif value is None:
-                sound = False
-            else:
-                sound = False
+                parts += (text[end : token.start()], value)
+                end = token.end()
+                continue
+            wrong += 1
+            if value is not None:
                 nth = text.count(BEGIN, 0, token.start())
-                place = self._problems.nth_place(mark, BEGIN, nth, token[0])
-                self._problems.add(place, *value)
-        if not sound:
+                self._problems.add(self._problems.nth_place(mark, BEGIN, nth, token[0]), *value)
+            if wrong == _MOST_TOLD:
+                break
+        if wrong:
             return None
-        parts.append(text[end:])
-        resolved = "".join(parts)
+        resolved = "".join((*parts, text[end:]))
         if self.job_names_used == names_used and len(self._resolved) < _REMEMBERED:
             self._resolved[text] = resolved
         return resolved

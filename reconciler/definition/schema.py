@@ -7,15 +7,8 @@ each other, which need each other) are in `normalise`.
 import re
 from typing import Any, Final
 
-from reconciler.definition.shapes import (
-    Boolean,
-    Integer,
-    ListOf,
-    Object,
-    Shape,
-    Text,
-    Texts,
-)
+from reconciler.definition.compounds import ListOf, Object, Texts
+from reconciler.definition.shapes import Boolean, Integer, Shape, Text
 from reconciler.model.address import JOB_NAME
 from reconciler.model.platform import LOCAL
 
@@ -68,7 +61,7 @@ LIFECYCLE: Final = Object(
     "How the reconciler treats the job; none of it reaches the platform.",
     {
         "on_failure": Text(
-            "What to do with a failed job: keep it, or replace it by a new attempt (default: keep).",
+            "When the job fails: keep it, or replace it by a new attempt (default: keep).",
             choices=("keep", "retry"),
         ),
         "max_attempts": Integer(
@@ -203,31 +196,27 @@ JOB: Final = Object(
     {"name": NAME, **_COMMON_FIELDS},
     other_names=_OTHER_NAMES,
 )
+_NAME_IN_DEFAULTS = (
+    "Unknown key",
+    '"defaults" cannot hold "name", since no two jobs may bear the same one.',
+    "Write `name` in the job, or leave it out: the job's key is its name.",
+)
 DEFAULTS: Final = Object(
     "What every job inherits unless it says otherwise. A job's texts and lists replace the "
     "defaults; its mappings (parameters, labels …) are merged with them key by key.",
     _COMMON_FIELDS,
     other_names=_OTHER_NAMES,
-    refused={
-        "name": (
-            "Unknown key",
-            '"defaults" cannot hold "name", since no two jobs may bear the same one.',
-            "Write `name` in the job, or leave it out: the job's key is its name.",
-        )
-    },
+    refused=((re.compile("name"), _NAME_IN_DEFAULTS),),
 )
 
 _CREDENTIAL = (
     "Credentials in a definition",
     "Credentials never stand in a definition: it is kept in Git, and read by many.",
-    "Use the environment (OS_USERNAME, OS_PASSWORD, OS_TOKEN, OS_ACCESS_KEY …) or clouds.yaml "
-    "with OS_CLOUD. If this one has been shared already, renew it.",
+    "Use the environment (OS_USERNAME, OS_PASSWORD …) or clouds.yaml; renew what was shared.",
 )
-_CREDENTIAL_KEYS = (
-    "password passwd token auth_token x_auth_token secret credentials username user user_name "
-    "user_id domain_name access_key secret_key access_key_id secret_access_key security_token "
-    "accesskey secretkey ak sk api_key apikey"
-).split()
+_CREDENTIAL_KEY = re.compile(
+    r".*(password|passwd|secret|token|credential|user|access_?key|api_?key|private).*|ak|sk"
+)
 
 PLATFORM: Final = Object(
     "Which platform the stack lives on. Credentials never stand here.",
@@ -245,15 +234,13 @@ PLATFORM: Final = Object(
         "project_id": Text("Project, by id; or write `project`."),
         "workspace_id": Text('Workspace (default: "0").'),
     },
-    refused=dict.fromkeys(_CREDENTIAL_KEYS, _CREDENTIAL),
+    refused=((_CREDENTIAL_KEY, _CREDENTIAL),),
 )
 
 VARIABLE: Final = Object(
     "A variable that texts below use as `${var.NAME}`.",
     {
-        "default": Text(
-            "Its value unless --var NAME=VALUE gives another.", lines=True, empty=True, has_job=False
-        ),
+        "default": Text("Its value unless --var NAME=VALUE gives another.", lines=True, empty=True),
         "description": Text("What it is for.", lines=True, empty=True),
     },
     shorthand="default",
@@ -266,7 +253,7 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a definition file, for editors.
 
     It knows keys, types and descriptions. Rules between keys, and between files, are checked by
-    loading alone; so the schema accepts whatever loads, and a little more.
+    loading alone. Loading takes an explicit null as not written; the schema does not offer it.
     """
     return {
         "$schema": SCHEMA_URL,

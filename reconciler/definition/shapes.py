@@ -6,21 +6,22 @@ Where a problem was told, the value is BROKEN: written, but of no use to further
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from reconciler.definition.problems import Problems, did_you_mean, suggest
+from reconciler.definition.problems import Problems, did_you_mean
 from reconciler.definition.references import BEGIN, References
-from reconciler.definition.tree import ListNode, MappingNode, Mark, Value, kind_of, quote
+from reconciler.definition.tree import Mark, Value, kind_of, quote
 
 
-class _Broken(Enum):
+class Broken(Enum):
+    """The type of BROKEN."""
+
     BROKEN = "broken"
 
 
-BROKEN: Final = _Broken.BROKEN
+BROKEN: Final = Broken.BROKEN
 """Stands for a value whose problem has been told."""
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -44,9 +45,9 @@ class Scope:
     where: str = ""
     address: str | None = None
 
-    def tell(self, mark: Mark, summary: str, detail: str, hint: str = "") -> _Broken:
+    def tell(self, mark: Mark, summary: str, detail: str, hint: str = "") -> Broken:
         """Tell a problem, and return the value to go on with."""
-        self.problems.add(mark, summary, self.where + detail, hint, address=self.address)
+        self.problems.add(mark, summary, detail, hint, where=self.where, address=self.address)
         return BROKEN
 
 
@@ -89,47 +90,37 @@ class Text:
             return scope.tell(
                 mark, "Wrong type", f"{quote(name)} must be a text, not {kind_of(value)}."
             )
+        text = value
         if BEGIN in value and scope.references is not None:
             job = scope.job if self.has_job else None
             resolved = scope.references.resolve(value, mark, job)
             if resolved is None:
                 return BROKEN
-            value = resolved
-        if value.isprintable() and value and not (self.pattern or self.choices or self.max_length):
-            return value
-        return self._checked(value, mark, scope, name)
+            text = resolved
+        if text.isprintable() and text and not (self.pattern or self.choices or self.max_length):
+            return text
+        problem = self._problem(text, quote(name), value)
+        return scope.tell(mark, *problem) if problem else text
 
-    def _checked(self, text: str, mark: Mark, scope: Scope, name: str) -> Any:
+    def _problem(self, text: str, name: str, written: str) -> tuple[str, str, str] | None:
+        """Return summary, detail and hint of what is wrong with a text, if something is."""
         if not text.isprintable() and (bad := _CONTROL.search(text)):
-            shown = f"U+{ord(bad[0]):04X}"
-            return scope.tell(
-                mark, "Control character", f"{quote(name)} holds the character {shown}."
-            )
+            return ("Control character", f"{name} holds the character U+{ord(bad[0]):04X}.", "")
         if not self.lines and _LINE_ENDS.search(text):
-            return scope.tell(mark, "Invalid value", f"{quote(name)} must be one line.")
+            return ("Invalid value", f"{name} must be one line.", "")
         if not text and not self.empty:
-            return scope.tell(
-                mark, "Invalid value", f"{quote(name)} is empty.", "Remove the key, or fill it in."
-            )
+            return ("Invalid value", f"{name} is empty.", "Remove the key, or fill it in.")
         if self.choices and text not in self.choices:
-            listed = ", ".join(self.choices)
-            return scope.tell(
-                mark,
-                "Invalid value",
-                f"{quote(name)} must be one of {listed}, not {quote(text)}.",
-                did_you_mean(text, self.choices),
-            )
+            known = ", ".join(self.choices)
+            said = f"{name} must be one of {known}, not {_shown(text, written)}."
+            return ("Invalid value", said, did_you_mean(text, self.choices))
         if self.max_length is not None and len(text) > self.max_length:
-            return scope.tell(
-                mark,
-                "Text is too long",
-                f"{quote(name)} has {len(text)} characters; {self.max_length} are allowed.",
-            )
+            said = f"{name} has {len(text)} characters; {self.max_length} are allowed."
+            return ("Text is too long", said, "Shorten it.")
         if self.pattern and not self.pattern.fullmatch(text):
-            return scope.tell(
-                mark, "Invalid value", f"{quote(name)} must be {self.rule}, not {quote(text)}."
-            )
-        return text
+            said = f"{name} must be {self.rule}, not {_shown(text, written)}."
+            return ("Invalid value", said, "")
+        return None
 
     def json(self) -> dict[str, Any]:
         """Return the schema; numbers and booleans may stand where the text has no pattern."""
@@ -154,22 +145,19 @@ class Integer:
 
     def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
         """Return the number."""
-        text = _ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
+        text = ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
         if text is BROKEN:
             return BROKEN
         if not isinstance(text, str) or not _INTEGER.fullmatch(text):
-            return scope.tell(
-                mark, "Wrong type", f"{quote(name)} must be a whole number, not {kind_of(text)}."
-            )
+            said = f"{quote(name)} must be a whole number, not {_shown(text, value)}."
+            return scope.tell(mark, "Wrong type", said)
         number = int(text)
         if number < self.minimum:
-            return scope.tell(
-                mark, "Invalid value", f"{quote(name)} must be at least {self.minimum}, not {text}."
-            )
+            said = f"{quote(name)} must be at least {self.minimum}, not {number}."
+            return scope.tell(mark, "Invalid value", said)
         if number > self.maximum:
-            return scope.tell(
-                mark, "Invalid value", f"{quote(name)} must be at most {self.maximum}, not {text}."
-            )
+            said = f"{quote(name)} must be at most {self.maximum}, not {number}."
+            return scope.tell(mark, "Invalid value", said)
         return number
 
     def json(self) -> dict[str, Any]:
@@ -187,18 +175,13 @@ class Boolean:
 
     def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
         """Return the truth value."""
-        text = _ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
+        text = ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
         if text is BROKEN:
             return BROKEN
-        if text == "true":
-            return True
-        if text == "false":
-            return False
-        return scope.tell(
-            mark,
-            "Wrong type",
-            f"{quote(name)} must be true or false, not {kind_of(text)}.",
-        )
+        if text == "true" or text == "false":
+            return text == "true"
+        said = f"{quote(name)} must be true or false, not {_shown(text, value)}."
+        return scope.tell(mark, "Wrong type", said)
 
     def json(self) -> dict[str, Any]:
         """Return the schema; a text may hold a reference."""
@@ -206,200 +189,11 @@ class Boolean:
         return {"description": self.description, "anyOf": [{"type": "boolean"}, *texts]}
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """A mapping of names that the user chooses to texts.
-
-    `names` must match each name, and `rule` says so. A null is an error here: it might be meant
-    as an empty text or as no entry, and only the user knows.
-    """
-
-    description: str
-    names: re.Pattern[str]
-    rule: str
-
-    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
-        """Return the mapping, without the entries whose problem was told."""
-        if not isinstance(value, MappingNode):
-            return _not_a_mapping(value, mark, scope, name)
-        result: dict[str, str] = {}
-        for (key, item), at in zip(value.values.items(), value.marks[1::2], strict=True):
-            if not self.names.fullmatch(key):
-                self._refuse_name(key, value.key_mark(key), scope, name)
-                continue
-            if item is None:
-                scope.tell(
-                    at,
-                    "Missing value",
-                    f"{quote(key)} of {quote(name)} has no value.",
-                    'Write "" for an empty text, or remove the key.',
-                )
-                continue
-            if type(item) is not str:
-                scope.tell(
-                    at,
-                    "Wrong type",
-                    f"{quote(key)} of {quote(name)} must be a text, not {kind_of(item)}.",
-                    "Put it in quotes to hand it over as one text.",
-                )
-                continue
-            text = _ANY_TEXT.read(item, at, scope, key)
-            if text is not BROKEN:
-                result[key] = text
-        return result
-
-    def _refuse_name(self, key: str, mark: Mark, scope: Scope, name: str) -> None:
-        scope.tell(
-            mark, "Invalid name", f"A name in {quote(name)} must be {self.rule}, not {quote(key)}."
-        )
-
-    def json(self) -> dict[str, Any]:
-        """Return the schema."""
-        return {
-            "description": self.description,
-            "type": "object",
-            "propertyNames": {"pattern": f"^(?:{self.names.pattern})$"},
-            "additionalProperties": {"type": ["string", "number", "boolean"]},
-        }
+def _shown(value: Value, written: Value) -> str:
+    """Show a wrong value; what comes from the environment stays there, it may be a secret."""
+    from_environment = isinstance(written, str) and "${env." in written
+    return kind_of(written if from_environment else value)
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
-    """A mapping with known keys.
-
-    A `required` key must be written. A scalar in place of the mapping is the value of
-    `shorthand`. `other_names` says which key is meant by words that people bring from
-    elsewhere; `refused` holds summary, detail and hint of keys that deserve their own message.
-    """
-
-    description: str
-    fields: Mapping[str, Shape]
-    required: tuple[str, ...] = ()
-    shorthand: str | None = None
-    other_names: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
-
-    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
-        """Return the written keys with their plain values; BROKEN stands for a broken one."""
-        if type(value) is not MappingNode:
-            if self.shorthand is not None and type(value) is str:
-                shape = self.fields[self.shorthand]
-                return {self.shorthand: shape.read(value, mark, scope, name)}
-            return _not_a_mapping(value, mark, scope, name)
-        result: dict[str, Any] = {}
-        fields, marks, index = self.fields, value.marks, 1
-        for key, item in value.values.items():
-            if item is not None:
-                if key in fields:
-                    result[key] = fields[key].read(item, marks[index], scope, key)
-                else:
-                    self._refuse_key(key, marks[index - 1], scope, name, result)
-            elif key not in fields:
-                self._refuse_key(key, marks[index - 1], scope, name, result)
-            index += 2
-        for key in self.required:
-            if key not in result:
-                result[key] = scope.tell(
-                    mark, "Missing key", f"{quote(name)} needs {quote(key)}."
-                )
-        return result
-
-    def _refuse_key(
-        self, key: str, mark: Mark, scope: Scope, name: str, result: dict[str, Any]
-    ) -> None:
-        """Tell of an unknown key, and take the key that was meant as written."""
-        if (special := self.refused.get(key.lower())) is not None:
-            scope.tell(mark, *special)
-            return
-        meant = self.other_names.get(key) or suggest(key, self.fields)
-        known = ", ".join(sorted(self.fields))
-        scope.tell(
-            mark,
-            "Unknown key",
-            f"{quote(name) if name else 'it'} has no key {quote(key)}.",
-            f"Did you mean {quote(meant)}?" if meant else f"Known keys: {known}.",
-        )
-        if meant in self.fields:
-            result.setdefault(meant, BROKEN)
-
-    def json(self) -> dict[str, Any]:
-        """Return the schema."""
-        schema: dict[str, Any] = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {key: shape.json() for key, shape in self.fields.items()},
-        }
-        if self.required:
-            schema["required"] = list(self.required)
-        if self.shorthand is None:
-            return {"description": self.description, **schema}
-        scalar = self.fields[self.shorthand].json()
-        return {"description": self.description, "anyOf": [scalar, schema]}
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """A list. A single item may stand for a list of one; with `key`, a mapping for a list.
-
-    In the mapping form each entry's name becomes the item's `name` and its value the item's
-    `key`.
-    """
-
-    description: str
-    item: Shape
-    key: str | None = None
-    single: bool = True
-
-    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
-        """Return the items that could be read; BROKEN stands for one that could not."""
-        if type(value) is ListNode:
-            return [
-                self._item(item, at, scope, name)
-                for item, at in zip(value.values, value.marks, strict=True)
-            ]
-        if self.key is not None and type(value) is MappingNode:
-            return [
-                self._named(entry, item, at, scope, name)
-                for entry, item, _, at in value.entries()
-            ]
-        if self.single:
-            return [self.item.read(value, mark, scope, name)]
-        return scope.tell(
-            mark, "Wrong type", f"{quote(name)} must be a list, not {kind_of(value)}."
-        )
-
-    def _item(self, item: Value, mark: Mark, scope: Scope, name: str) -> Any:
-        if item is None:
-            return scope.tell(
-                mark, "Missing value", f"An item of {quote(name)} is empty.", "Remove it."
-            )
-        return self.item.read(item, mark, scope, name)
-
-    def _named(self, entry: str, item: Value, mark: Mark, scope: Scope, name: str) -> Any:
-        if item is None:
-            return scope.tell(
-                mark, "Missing value", f"{quote(entry)} of {quote(name)} has no value."
-            )
-        read = self.item.read(item, mark, scope, name)
-        return {**read, "name": entry} if isinstance(read, dict) else read
-
-    def json(self) -> dict[str, Any]:
-        """Return the schema of every form."""
-        item = self.item.json()
-        forms: list[dict[str, Any]] = [{"type": "array", "items": item}]
-        if self.single:
-            forms.append(item)
-        if self.key is not None:
-            forms.append({"type": "object", "additionalProperties": item})
-        return {"description": self.description, "anyOf": forms}
-
-
-def _not_a_mapping(value: Value, mark: Mark, scope: Scope, name: str) -> _Broken:
-    return scope.tell(
-        mark,
-        "Wrong type",
-        f"{quote(name)} must be a mapping of keys to values, not {kind_of(value)}.",
-    )
-
-
-_ANY_TEXT = Text("", lines=True, empty=True)
+ANY_TEXT: Final = Text("", lines=True, empty=True)
+"""A text without any rule but that it holds no control characters."""

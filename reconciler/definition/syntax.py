@@ -8,6 +8,9 @@ import yaml
 
 from reconciler.definition.tree import Mark, pack, split_lines
 
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -22,9 +25,7 @@ class BrokenError(Exception):
 def parser(text: str) -> Any:
     """Return libyaml's parser where it is there, else the slower one in Python."""
     if yaml.__with_libyaml__:
-        from yaml.cyaml import CParser
-
-        return CParser(text)
+        return yaml.CSafeLoader(text)
     return yaml.SafeLoader(text)
 
 
@@ -50,38 +51,76 @@ def decode(data: bytes, file: int) -> str:
         ) from error
 
 
+def from_json(text: str) -> str:
+    """Return a JSON text as the YAML that it nearly is.
+
+    Two things differ: tabs between values, and pairs of escapes that stand for one character.
+    """
+    return _SURROGATES.sub(_joined, text.replace("\t", " "))
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return pair[1] + chr(0x10000 + ((high - 0xD800) << 10) + low - 0xDC00)
+
+
 def explain(error: yaml.YAMLError, text: str, base: Mark) -> BrokenError:
     """Say in people's words what a parser has against a text; `base` is the file's first mark."""
-    if not isinstance(error, yaml.MarkedYAMLError):
+    place = isinstance(error, yaml.MarkedYAMLError) and (error.problem_mark or error.context_mark)
+    if not isinstance(error, yaml.MarkedYAMLError) or not place:
         return _control_character(text, base)
-    problem, context = str(error.problem or ""), str(error.context or "")
-    place = error.problem_mark or error.context_mark
+    said = f"{error.context or ''}: {error.problem or ''}"
+    opened = error.context_mark
+    if opened and re.search(_UNCLOSED_QUOTE, said):
+        place = opened
     lines = split_lines(text)
-    line, column = (place.line, place.column) if place else (0, 0)
-    char = lines[line][column : column + 1] if line < len(lines) else ""
-    if "end of stream" in problem and "quoted" in context and error.context_mark:
-        line, column = error.context_mark.line, error.context_mark.column
-    mark = base + pack(0, line, column)
+    line = lines[place.line] if place.line < len(lines) else ""
+    before, after = line[: place.column], line[place.column :]
+    mark = base + pack(0, place.line, place.column)
+    if not after.strip() and not "".join(lines[place.line + 1 :]).strip():
+        mark = base + _end_mark(text.rstrip(), 0)
+    summary, detail, hint = _meaning(said, before, after)
+    if summary == _BRACKET[0] and opened:
+        detail += f" It opens in line {opened.line + 1}, column {opened.column + 1}."
+    return BrokenError(mark, summary, detail, hint)
+
+
+def _meaning(said: str, before: str, after: str) -> tuple[str, str, str]:
+    """Return summary, detail and hint for a parser's words and the line around the place."""
+    char = after[:1]
     if char == "\t":
-        return BrokenError(
-            mark, "Tab character", "Tabs cannot indent a definition.", "Use spaces instead."
-        )
-    if char and char in "@`%" and "cannot start" in problem:
-        return BrokenError(
-            mark,
+        return ("Tab character", "Tabs cannot indent a definition.", "Use spaces instead.")
+    if char and re.search("cannot start|node content", said):
+        return (
             "Text must be quoted",
             f"A text cannot start with {char} unless it stands in quotes.",
             "Put the whole text in quotes.",
         )
-    for pattern, (summary, detail, hint) in _MEANINGS.items():
-        if re.search(pattern, f"{context}: {problem}"):
-            return BrokenError(mark, summary, detail, hint)
-    said = "; ".join(part for part in (context, problem) if part)
-    return BrokenError(mark, "Invalid YAML", f"The parser stopped here: {said}.")
+    for pattern, meaning in _MEANINGS.items():
+        if re.search(pattern, said):
+            is_inside = meaning is _INDENTATION and before.strip()
+            return _UNEXPECTED if is_inside else meaning
+    return ("Invalid YAML", f"The parser stopped here: {said.removeprefix(': ')}.", "")
 
 
+_UNCLOSED_QUOTE = "quoted scalar.*(end of stream|document separator|document indicator)"
+_BRACKET = (
+    "Unclosed bracket",
+    "A comma or a closing bracket is missing before this place.",
+    "Close every [ and { again; quote texts that contain brackets or commas.",
+)
+_INDENTATION = (
+    "Bad indentation",
+    "This line does not fit the lines above it.",
+    "Start the keys of one block in the same column, and the items of one list.",
+)
+_UNEXPECTED = (
+    "Unexpected text",
+    "This cannot follow what stands before it on the line.",
+    "Put the whole text in quotes if it holds quotes or brackets.",
+)
 _MEANINGS: dict[str, tuple[str, str, str]] = {
-    r"quoted scalar.*(end of stream|document separator|document indicator)": (
+    _UNCLOSED_QUOTE: (
         "Unclosed quote",
         "The quote that opens here is never closed.",
         "Close it with the same kind of quote.",
@@ -96,22 +135,13 @@ _MEANINGS: dict[str, tuple[str, str, str]] = {
         "In double quotes a backslash starts an escape, and this one does not exist.",
         "Write \\\\ for a backslash, or use single quotes.",
     ),
-    r"',' or '[\]}]'|flow (sequence|mapping).*(expected|found)": (
-        "Unclosed bracket",
-        "A comma or a closing bracket is missing before this place.",
-        "Close every [ and { again; quote texts that contain brackets or commas.",
-    ),
+    r"',' or '[\]}]'|flow (sequence|mapping|node).*(expected|found|not find)": _BRACKET,
     r"could not find expected ':'": (
         "Missing colon",
         "A key must be followed by a colon and a space.",
         "Write `key: value`, or check the indentation of the lines above.",
     ),
-    r"expected key|block mapping|block collection|block end|document start|'-' indicator|block sequence": (
-        "Bad indentation",
-        "This line does not fit the lines above it.",
-        "Keys of one block start in the same column; list items start with `- `; quote a text "
-        "that goes on after its closing quote.",
-    ),
+    "expected key|block (mapping|collection|end|sequence)|document start|'-' ind": _INDENTATION,
     r"(anchor|alias)": (
         "Invalid anchor or alias",
         "After & or * a name of letters, digits, - and _ must follow.",

@@ -1,14 +1,15 @@
 """A document as a tree of text that remembers where it was written.
 
 A scalar is its text, exactly as written, or None for a plain null; only mappings and lists are
-objects. A place is one packed number (which file, line, column), because a definition of 10,000
-jobs has half a million of them and nearly none is ever shown.
+objects. A place is one packed number of 64 bits (which file, line, column), because a definition of
+10,000 jobs has half a million of them and nearly none is ever shown.
 """
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from reconciler.diagnostics import Location
 
@@ -16,8 +17,11 @@ Mark: TypeAlias = int
 Value: TypeAlias = "str | MappingNode | ListNode | None"
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_BITS = 32
-_MASK = (1 << _BITS) - 1
+BITS: Final = 26
+"""How many bits of a mark hold the line, and how many the column; the file has the rest of 64."""
+
+MAX_FILES: Final = 1 << 64 - 2 * BITS
+_MASK = (1 << BITS) - 1
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +33,7 @@ class MappingNode:
 
     mark: Mark
     values: dict[str, Value] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
+    marks: "array[Mark]" = field(default_factory=lambda: array("Q"))
 
     def entries(self) -> Iterator[tuple[str, Value, Mark, Mark]]:
         """Yield each key with its value, the place of the key and the place of the value."""
@@ -52,22 +56,22 @@ class ListNode:
 
     mark: Mark
     values: list[Value] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: "array[Mark]" = field(default_factory=lambda: array("Q"))
 
 
 def pack(file: int, line: int, column: int) -> Mark:
     """Make the mark of a place from the number of its file and its line and column, from 0."""
-    return (file << 2 * _BITS) + (line << _BITS) + column
+    return (file << 2 * BITS) + (line << BITS) + column
 
 
 def file_of(mark: Mark) -> int:
     """Return the number of the file that a mark is in."""
-    return mark >> 2 * _BITS
+    return mark >> 2 * BITS
 
 
 def line_of(mark: Mark) -> int:
     """Return the line of a mark, counted from 0."""
-    return (mark >> _BITS) & _MASK
+    return (mark >> BITS) & _MASK
 
 
 def column_of(mark: Mark) -> int:
@@ -101,4 +105,6 @@ def kind_of(value: Value) -> str:
 def quote(text: str, limit: int = 80) -> str:
     """Show a text of the user's on one line of a message, cut when it is long."""
     shown = text if len(text) <= limit else text[:limit] + "…"
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in shown) + '"'
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+    return f'"{shown}"'

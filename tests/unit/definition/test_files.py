@@ -180,6 +180,14 @@ def test_large_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert problems_of("a.yaml") == ["File is too large"]
 
 
+def test_too_many_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "MAX_FILES", 1)
+    Path("a.yaml").write_text(HEAD)
+    Path("b.yaml").write_text("")
+
+    assert problems_of(".") == ["Too many files"]
+
+
 def test_names_that_are_no_text(folder: Path) -> None:
     name = os.fsdecode(b"\xff.yaml")
     Path(name).write_text(f"{HEAD}jobs: {{a: {JOB}}}\n")
@@ -217,3 +225,14 @@ def test_no_default(folder: Path, has_folder: bool) -> None:
 
     assert "reconciler init" in str(caught.value)
     assert "-f" in str(caught.value)
+
+
+def test_default_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    Path("jobs").mkdir()
+    monkeypatch.setattr(Path, "iterdir", deny)
+
+    with pytest.raises(UsageError, match="jobs: Permission denied"):
+        default_paths(Path())

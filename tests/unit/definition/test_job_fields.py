@@ -385,6 +385,16 @@ def test_field_is_refused_at_its_place(
             ["1:13 Wrong type", "3:5 Unknown key"],
             id="all at once",
         ),
+        pytest.param(
+            f"{MINIMAL}\nvolumes: [{{type: nfs}}]",
+            ["4:15 Missing key", "4:15 Missing key"],
+            id="two keys missing at one place",
+        ),
+        pytest.param(
+            "flavor: f\nalgorithm: [x]\nworkers: ${var.x}\nlifecycle: {protect: '${var.x}'}",
+            ["2:16 Wrong type", "3:14 Unknown variable", "4:27 Unknown variable"],
+            id="what is broken is not judged further",
+        ),
     ],
 )
 def test_rules_between_fields(job_refused: Any, lines: str, expected: list[str]) -> None:
