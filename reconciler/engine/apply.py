@@ -9,24 +9,30 @@ from reconciler.engine.executor import Executor, listed
 from reconciler.engine.journal import Journal
 from reconciler.engine.outcomes import observed
 from reconciler.engine.plan import (
-    GUARDS,
     Prepared,
     Request,
     check_platform,
+    look,
     new_state,
     prepare,
     refuse_errors,
     state_ref,
 )
-from reconciler.engine.refresh import refresh
-from reconciler.engine.staleness import check_digest, check_expected, check_state, fitting
+from reconciler.engine.soundness import check_whole
+from reconciler.engine.staleness import (
+    check_digest,
+    check_expected,
+    check_reached,
+    check_state,
+    fitting,
+)
 from reconciler.errors import ReconcilerError
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import GUARDS, Action, Plan
+from reconciler.model.platform import Listing
 from reconciler.model.report import ApplyResult, Report, Result
-from reconciler.model.state import Bound, Entry, State, fold
+from reconciler.model.state import Bound, Closed, Entry, Observed, State, fold
 from reconciler.planning.guards import Consent, check_guards
 from reconciler.planning.projection import mismatches
-from reconciler.planning.recovery import recover
 
 Confirm = Callable[[Report], bool]
 
@@ -55,6 +61,7 @@ def apply(
     with context.backend.lock(command=context.command, timeout=context.lock_timeout) as writer:
         recorded = context.backend.read()
         prepared = prepare(context, request, recorded)
+        refuse_errors(prepared.plan.policy_errors)
         check_expected(prepared.plan, approval.expect)
         refuse_errors(prepared.plan.errors)
         _ask(approval, prepared.report)
@@ -72,21 +79,23 @@ def apply_saved(
 ) -> ApplyResult:
     """Carry out exactly a saved plan, or nothing.
 
-    Raises `PlanStaleError` when the plan was edited, when the state has moved on, or when a
-    touched job is no longer as the plan expects it; otherwise like `apply`.
+    Raises `PlanStaleError` when the plan was edited, when the state has moved on, when a touched
+    job is no longer as the plan expects it, or when it leads to another platform, and
+    `PlanFileError` when it contradicts itself; otherwise like `apply`.
     """
     check_digest(saved)
     check_expected(saved, approval.expect)
+    check_whole(saved)
     refuse_errors(tuple(each for each in saved.errors if each.code not in GUARDS))
     with context.backend.lock(command=context.command, timeout=context.lock_timeout) as writer:
         recorded = context.backend.read()
         check_state(saved, state_ref(recorded))
         base = recorded or new_state(saved.stack)
         check_platform(base, saved.platform)
-        listing = refresh(context.provider, base, {}, emit=context.emit)
-        recovery = recover(base, listing)
+        check_reached(saved, context.provider.identity)
+        listing, recovery = look(context, base, {})
         state = fold(base, recovery.entries)
-        actions = fitting(saved, listing)
+        actions = fitting(saved, listing, state)
         refuse_errors(check_guards(actions, state, consent))
         report = Report(plan=saved, command="apply", recovered=recovery.recovered)
         _ask(approval, report)
@@ -115,6 +124,8 @@ class _Run:
             journal.append(*facts)
         executor = Executor(self.context, journal, prepared.state.intents, self.fail_fast)
         results = executor.run(actions, prepared.listing.quota)
+        if ended := self._observed(journal.state, prepared.listing):
+            journal.append(*ended)
         final = journal.state
         if final.serial != base.serial:
             self.writer.checkpoint(final)
@@ -133,7 +144,30 @@ class _Run:
         facts: list[Entry] = [*prepared.recovery.entries]
         if prepared.state.platform is None and listed(plan.actions):
             facts.append(Bound(platform=plan.platform.identity))
-        return [*facts, *observed(prepared.state, prepared.listing, self.context.provider.now())]
+        facts += _given_up(plan, prepared)
+        return [*facts, *self._observed(prepared.state, prepared.listing)]
+
+    def _observed(self, state: State, listing: Listing) -> list[Observed]:
+        """How runs ended, by the refresh; asked again at the end, for what was adopted since."""
+        return observed(state, listing, self.context.provider.now())
+
+
+def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
+    """Close the intents to delete jobs that are there and that the plan leaves as they are.
+
+    An interrupted run meant to delete them; the definition has changed its mind since. Otherwise
+    such a job, cleaned up one day, would look like one that we had deleted.
+    """
+    planned, records = plan.by_address, prepared.state.records
+    return [
+        Closed(address=address)
+        for address, intents in prepared.state.intents.items()
+        if address in prepared.wanted
+        and address not in planned
+        and all(intent.kind in ("delete", "replace") for intent in intents)
+        and (record := records.get(address))
+        and prepared.listing.by_id(record.job_id)
+    ]
 
 
 def _ask(approval: Approval, report: Report) -> None:

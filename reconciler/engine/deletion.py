@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from reconciler.engine.context import Context
 from reconciler.errors import (
-    JobNotFoundError,
     OutcomeUnknownError,
     ProviderError,
     UnreachableError,
@@ -27,6 +26,8 @@ class _Awaited:
     action: Action
     deadline: float
     certain: bool
+    returned: bool
+    trouble: str
     polls: int = 0
     failures: int = 0
 
@@ -42,6 +43,7 @@ class Vanishing:
 
     context: Context
     _awaited: dict[str, _Awaited] = field(init=False, default_factory=dict)
+    _deadlines: dict[str, float] = field(init=False, default_factory=dict)
     _next: float = field(init=False, default=0.0)
     _pause: float = field(init=False, default=0.0)
 
@@ -51,15 +53,21 @@ class Vanishing:
     def __len__(self) -> int:
         return len(self._awaited)
 
-    def add(self, action: Action, *, certain: bool = True) -> None:
-        """Await the end of this action's job; not `certain` that its deletion was accepted."""
+    def add(self, action: Action, *, certain: bool = True, trouble: str = "") -> None:
+        """Await the end of this action's job; not `certain` that its deletion was accepted.
+
+        A job that left the list and may not be gone comes back: with its first deadline, and
+        with the `trouble` that there was in telling.
+        """
         if action.job_id is None:
             raise ValueError("a deletion names its job")
         now, timing = self.context.time.monotonic(), self.context.timing
-        if not self._awaited:
+        returned = action.job_id in self._deadlines
+        if not self._awaited and not returned:
             self._pause = timing.poll_first
             self._next = now + self._pause
-        self._awaited[action.job_id] = _Awaited(action, now + timing.delete_timeout, certain)
+        deadline = self._deadlines.setdefault(action.job_id, now + timing.delete_timeout)
+        self._awaited[action.job_id] = _Awaited(action, deadline, certain, returned, trouble)
 
     def drop(self) -> list[Action]:
         """Stop waiting; return the actions that were waited for."""
@@ -75,6 +83,7 @@ class Vanishing:
     def poll(self) -> Iterator[tuple[Action, ProviderError | None]]:
         """Ask the platform once; yield the actions whose wait is over, with what went wrong.
 
+        Nothing went wrong when the list shows the job no more; its details have to confirm that.
         `OutcomeUnknownError` means that the job may still go; any other error, that it stays.
         """
         try:
@@ -92,7 +101,7 @@ class Vanishing:
             awaited.polls += 1
             job = listing.by_id(job_id)
             awaited.failures = awaited.failures + 1 if _has_failed(job) else 0
-            if job is None and self._is_gone(awaited.action):
+            if job is None and not (awaited.returned and self._is_over(awaited)):
                 yield self._end(job_id), None
             elif awaited.failures >= _CONFIRMATIONS:
                 yield self._end(job_id), _deletion_failed(awaited.action)
@@ -100,33 +109,27 @@ class Vanishing:
                 yield self._end(job_id), failure
 
     def _expire(self, reason: str) -> Iterator[tuple[Action, ProviderError]]:
-        now, seconds = self.context.time.monotonic(), self.context.timing.delete_timeout
+        seconds = self.context.timing.delete_timeout
         for job_id, awaited in list(self._awaited.items()):
-            if now >= awaited.deadline:
-                detail = (
-                    f'"{awaited.action.name}" (id {job_id}) is still there after {seconds:.0f} s.'
-                )
+            if self._is_over(awaited):
+                trouble = reason or awaited.trouble
+                found = "not known to be gone" if trouble else "still there"
+                detail = f'"{awaited.action.name}" (id {job_id}) is {found} after {seconds:.0f} s.'
                 yield (
                     self._end(job_id),
                     OutcomeUnknownError(
                         "Deletion takes too long",
-                        "\n".join(part for part in (detail, reason) if part),
+                        "\n".join(part for part in (detail, trouble) if part),
                         "Run `reconciler apply` again later, or allow more time with "
                         "`--delete-timeout`.",
                     ),
                 )
 
+    def _is_over(self, awaited: _Awaited) -> bool:
+        return self.context.time.monotonic() >= awaited.deadline
+
     def _end(self, job_id: str) -> Action:
         return self._awaited.pop(job_id).action
-
-    def _is_gone(self, action: Action) -> bool:
-        try:
-            self.context.provider.get(action.job_id or "", action.version_id)
-        except JobNotFoundError:
-            return True
-        except ProviderError:
-            return False
-        return False
 
     def _ask_again(self, awaited: _Awaited) -> ProviderError | None:
         if awaited.certain or awaited.polls % _PATIENCE:

@@ -12,7 +12,9 @@ from reconciler.engine.deletion import Vanishing
 from reconciler.engine.journal import Journal
 from reconciler.errors import (
     InterruptedRunError,
+    JobNotFoundError,
     OutcomeUnknownError,
+    ProviderError,
     ReconcilerError,
 )
 from reconciler.model.address import Address
@@ -29,10 +31,12 @@ from reconciler.planning.ordering import Schedule, must_clear_first
 class Accepted:
     """A deletion was accepted; the action goes on when the job is gone.
 
-    Not `certain` when the answer was lost: then it may have to be asked for again.
+    Not `certain` when the answer was lost: then it may have to be asked for again. `trouble` is
+    what keeps us from telling whether the job is gone.
     """
 
     certain: bool = True
+    trouble: str = ""
 
 
 Ending = JobRecord | Accepted | ReconcilerError | None
@@ -124,7 +128,7 @@ class Executor:
             return
         self._running -= 1
         if isinstance(ending, Accepted):
-            vanishing.add(action, certain=ending.certain)
+            vanishing.add(action, certain=ending.certain, trouble=ending.trouble)
             self.context.emit(
                 _event("waiting", action, message="deletion accepted", done=len(vanishing))
             )
@@ -137,10 +141,8 @@ class Executor:
                 if not isinstance(failure, OutcomeUnknownError):
                     self.journal.append(Closed(address=action.address))
                 self._finish(schedule, action, failure)
-            elif action.kind is ActionKind.REPLACE:
-                self._submit(pool, action, self._create_anew)
             else:
-                self._submit(pool, action, self._note_deleted)
+                self._submit(pool, action, self._go_on_once_gone)
 
     def _finish(
         self, schedule: Schedule, action: Action, ending: JobRecord | BaseException | None
@@ -195,6 +197,21 @@ class Executor:
     def _create(self, action: Action) -> JobRecord:
         return self._send_create(self._open("create", action))
 
+    def _go_on_once_gone(self, action: Action) -> Ending:
+        """Go on with an action whose job left the list, unless its details are still there."""
+        try:
+            self.context.provider.get(action.job_id or "", action.version_id)
+        except JobNotFoundError:
+            pass
+        except ProviderError as failure:
+            return Accepted(trouble=failure.summary)
+        else:
+            return Accepted()
+        if action.kind is ActionKind.REPLACE:
+            return self._create_anew(action)
+        self.journal.append(Recorded(address=action.address, record=None))
+        return None
+
     def _create_anew(self, action: Action) -> JobRecord:
         """The second half of a replacement: the old job is gone, its intent still open."""
         self.journal.append(Removed(address=action.address, job_id=action.job_id or ""))
@@ -226,9 +243,6 @@ class Executor:
             self.journal.append(Closed(address=action.address))
             raise
         return Accepted()
-
-    def _note_deleted(self, action: Action) -> None:
-        self.journal.append(Recorded(address=action.address, record=None))
 
     def _update(self, action: Action) -> JobRecord | None:
         result = action.result

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reconciler.engine.context import Context
-from reconciler.engine.outcomes import read_status, record_outcomes
+from reconciler.engine.outcomes import observed, read_status, record_outcomes
 from reconciler.engine.plan import Request, check_platform, new_state
 from reconciler.engine.refresh import read_spec
 from reconciler.errors import (
@@ -124,9 +124,11 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
             writer.append(entries)
         if action.changes:
             context.provider.update_description(row.job_id, desired.spec.description)
-        entries.append(Recorded(address=address, record=action.result))
-        writer.append(entries[-1:])
-        writer.checkpoint(fold(state, entries))
+        done: list[Entry] = [Recorded(address=address, record=action.result)]
+        after = fold(state, [*entries, *done])
+        done += observed(after, listing, context.provider.now())
+        writer.append(done)
+        writer.checkpoint(fold(state, [*entries, *done]))
         return action
 
 

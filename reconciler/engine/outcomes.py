@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.engine.context import Context
+from reconciler.engine.refresh import with_unlisted
 from reconciler.errors import InterruptedRunError, StateLockedError
 from reconciler.model.address import Address
 from reconciler.model.events import Event
@@ -52,7 +53,7 @@ def read_status(context: Context, addresses: Sequence[Address] | None = None) ->
     state = context.backend.read()
     if state is None:
         return []
-    listing = context.provider.list()
+    listing = _list(context, state)
     state = fold(state, recover(state, listing).entries)
     return status_rows(state.records, listing, addresses)
 
@@ -109,6 +110,20 @@ def record_outcomes(context: Context) -> None:
         context.emit(
             Event(type="notice", message="The state is locked; the next apply records outcomes.")
         )
+
+
+def _list(context: Context, state: State) -> Listing:
+    """List every job, and look up those recorded that are too new to be in the list for sure."""
+    listing, now = context.provider.list(), context.provider.now()
+    new = [
+        record
+        for record in state.records.values()
+        if listing.by_id(record.job_id) is None
+        and record.job_id is not None
+        and record.created_at is not None
+        and (now - record.created_at).total_seconds() < context.timing.grace
+    ]
+    return with_unlisted(context.provider, listing, new, context.parallelism)
 
 
 def _watch(context: Context, addresses: Sequence[Address] | None) -> Iterator[list[StatusRow]]:

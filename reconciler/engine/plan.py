@@ -2,9 +2,9 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
@@ -14,8 +14,20 @@ from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import SourceFile
 from reconciler.model.job import DesiredJob
-from reconciler.model.plan import Action, ActionKind, Plan, PlanPlatform, Reason, StateRef
+from reconciler.model.plan import (
+    GUARDS,
+    POLICIES,
+    REFUSALS,
+    Action,
+    ActionKind,
+    Estimate,
+    Plan,
+    PlanPlatform,
+    Reason,
+    StateRef,
+)
 from reconciler.model.platform import Listing
+from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
 from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
@@ -29,8 +41,7 @@ from reconciler.planning.preflight import (
 )
 from reconciler.planning.recovery import Recovery, recover
 
-GUARDS = frozenset({"interrupt", "mass_delete", "protect"})
-"""The codes of diagnostics that a consent or another apply takes away; they end with exit 5."""
+_REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,8 @@ class Request:
     """What the user wants planned.
 
     `desired` is empty when `destroying`; `retries_only` keeps nothing but the retries that the
-    definition's lifecycle already approved.
+    definition's lifecycle already approved. `policies` judge the plan, and `labels` are those of
+    all defined jobs, which policies speak of. `today` is a day in UTC.
     """
 
     stack: str
@@ -52,17 +64,26 @@ class Request:
     retries_only: bool = False
     options: str = ""
     command: str = "plan"
+    policies: Policies = field(default_factory=Policies)
+    labels: Mapping[Address, Mapping[str, str]] = field(default_factory=dict)
+    ignored_drift: tuple[IgnoreDrift, ...] = ()
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, and all that it was made from. `state` has the recovery folded in."""
+    """A plan, and all that it was made from.
+
+    `state` has the recovery folded in; `wanted` are the addresses that the definition was asked
+    about: one that the plan does not list is as it should be.
+    """
 
     plan: Plan
     report: Report
     state: State
     listing: Listing
     recovery: Recovery
+    wanted: frozenset[Address] = frozenset()
 
 
 def new_state(stack: str) -> State:
@@ -73,25 +94,28 @@ def new_state(stack: str) -> State:
 def plan(context: Context, request: Request) -> Prepared:
     """Show what apply would do; writes nothing, needs no lock.
 
-    Raises `RefusedError` when the state belongs to another platform.
+    When somebody's apply changed the state while the platform was being read, the two do not
+    belong together and both are read again, a few times at most: otherwise a job that was
+    created in between would look like a stranger's. Raises `RefusedError` when the state belongs
+    to another platform.
     """
-    return prepare(context, request, context.backend.read())
+    recorded = context.backend.read()
+    for _ in range(_REPEATS):
+        prepared = prepare(context, request, recorded)
+        made = prepared.plan
+        if not (made.actions or made.drift or made.diagnostics):
+            break
+        before, recorded = recorded, context.backend.read()
+        if recorded == before:
+            break
+    return prepared
 
 
 def prepare(context: Context, request: Request, recorded: State | None) -> Prepared:
     """Make the plan for a state that was read; None when there is none yet."""
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
-    listing = refresh(
-        context.provider,
-        base,
-        request.desired,
-        full=context.full_refresh,
-        parallelism=context.parallelism,
-        emit=context.emit,
-    )
-    context.check_stop()
-    recovery = recover(base, listing)
+    listing, recovery = look(context, base, request.desired)
     state = fold(base, recovery.entries)
     _check_selection(request, state)
     draft = make_draft(
@@ -103,15 +127,22 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
             adopt=request.adopt,
             destroying=request.destroying,
             recovered=recovery.recovered,
+            ignored_drift=request.ignored_drift,
+            today=request.today,
         )
     )
     actions = tuple(a for a in draft.actions if not request.retries_only or _is_retry(a))
+    wanted = request.desired
+    started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
+    catalog = _catalog(context, tuple(started.values()))
+    estimate, objections = _judge(request, draft, actions, started, catalog)
     diagnostics = (
         *draft.diagnostics,
-        *_preflight(context, actions, request.desired, listing),
+        *_preflight(actions, request.desired, started, catalog, listing),
         *check_guards(actions, state, request.consent),
+        *objections,
     )
-    made = _assemble(request, recorded, draft, actions, diagnostics)
+    made = _assemble(request, recorded, draft, actions, diagnostics, estimate)
     report = Report(
         plan=made,
         command=request.command,
@@ -119,8 +150,49 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
         unmanaged=draft.unmanaged,
         recovered=recovery.recovered,
         statuses=draft.statuses,
+        notes=draft.notes if request.selection == Selection() else (),
     )
-    return Prepared(made, report, state, listing, recovery)
+    considered = () if request.retries_only else wanted
+    asked = frozenset(address for address in considered if address in request.selection)
+    return Prepared(made, report, state, listing, recovery, asked)
+
+
+def look(
+    context: Context, state: State, desired: Mapping[Address, DesiredJob]
+) -> tuple[Listing, Recovery]:
+    """Refresh, and settle what interrupted runs left open as far as the platform tells.
+
+    A job that such a run may have created just now is given the time to appear in the list,
+    unless a create of the same name is going to find out: planned without it, it would be lost.
+    """
+    pause = context.timing.poll_first
+    while True:
+        listing = refresh(
+            context.provider,
+            state,
+            desired,
+            full=context.full_refresh,
+            parallelism=context.parallelism,
+            emit=context.emit,
+        )
+        context.check_stop()
+        recovery = recover(state, listing)
+        if not _may_appear(context, fold(state, recovery.entries), desired):
+            return listing, recovery
+        context.time.pause(pause)
+        pause = min(pause * 1.5, context.timing.poll_most)
+
+
+def _may_appear(context: Context, state: State, desired: Mapping[Address, DesiredJob]) -> bool:
+    now, grace = context.provider.now(), context.timing.grace
+    names = {address: job.spec.name for address, job in desired.items()}
+    return any(
+        intent.kind == "create"
+        and names.get(address) != intent.name
+        and abs((now - intent.at).total_seconds()) < grace
+        for address, intents in state.intents.items()
+        for intent in intents
+    )
 
 
 def check_platform(state: State, platform: PlanPlatform) -> None:
@@ -147,11 +219,14 @@ def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Di
 
 
 def refuse_errors(diagnostics: tuple[Diagnostic, ...]) -> None:
-    """Raise for a plan's errors: `RefusedError` for guards, `DefinitionError` for the rest."""
+    """Raise for errors: `RefusedError` for guards and policies, `DefinitionError` for the rest."""
     if not diagnostics:
         return
-    if all(each.code in GUARDS for each in diagnostics):
-        raise RefusedError("Refused by a guard: nothing was changed", diagnostics)
+    codes = {each.code for each in diagnostics}
+    if codes <= REFUSALS:
+        who = "a guard" if codes <= GUARDS else "guards and policies"
+        who = "a policy" if codes <= POLICIES else who
+        raise RefusedError(f"Refused by {who}: nothing was changed", diagnostics)
     raise DefinitionError("The plan has errors: nothing was changed", diagnostics)
 
 
@@ -168,6 +243,7 @@ def _assemble(
     draft: Draft,
     actions: tuple[Action, ...],
     diagnostics: tuple[Diagnostic, ...],
+    estimate: Estimate | None,
 ) -> Plan:
     return Plan(
         reconciler_version=__version__,
@@ -179,28 +255,65 @@ def _assemble(
         summary=draft.summary,
         actions=actions,
         drift=draft.drift,
+        known_drift=draft.known_drift,
+        estimate=estimate,
         diagnostics=diagnostics,
     ).sealed()
 
 
-def _preflight(
-    context: Context,
-    actions: tuple[Action, ...],
-    desired: Mapping[Address, DesiredJob],
-    listing: Listing,
-) -> tuple[Diagnostic, ...]:
-    started = [desired[a.address] for a in starting(actions) if a.address in desired]
+def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
+    """Read what the platform offers, as far as jobs that are to start depend on it."""
     if not started:
-        return ()
-    catalog = Catalog(
+        return Catalog()
+    return Catalog(
         context.provider.flavors(),
         context.provider.engines() if any(job.spec.engine for job in started) else (),
     )
+
+
+def _preflight(
+    actions: tuple[Action, ...],
+    desired: Mapping[Address, DesiredJob],
+    started: Mapping[Address, DesiredJob],
+    catalog: Catalog,
+    listing: Listing,
+) -> tuple[Diagnostic, ...]:
+    if not started:
+        return ()
     return (
-        *check_catalog(started, catalog),
+        *check_catalog(started.values(), catalog),
         *check_quota(actions, listing.quota),
         *check_outputs(actions, desired),
     )
+
+
+def _judge(
+    request: Request,
+    draft: Draft,
+    actions: tuple[Action, ...],
+    started: Mapping[Address, DesiredJob],
+    catalog: Catalog,
+) -> tuple[Estimate | None, tuple[Diagnostic, ...]]:
+    """Return what the plan costs, and what the definition's policies and limits say of it."""
+    policies = request.policies
+    if not policies:
+        return None, ()
+    from reconciler.planning.cost import estimate
+    from reconciler.planning.policy import Case, check_policies
+
+    cost = estimate(started.values(), policies.prices)
+    selected = sorted(address for address in request.desired if address in request.selection)
+    case = Case(
+        jobs=[request.desired[address] for address in selected],
+        actions=actions,
+        started=started,
+        drift=draft.drift,
+        summary=draft.summary,
+        estimate=cost,
+        labels=request.labels,
+        gpus={flavor.code: flavor.gpus for flavor in catalog.flavors},
+    )
+    return cost, check_policies(policies, case)
 
 
 def _check_selection(request: Request, state: State) -> None:

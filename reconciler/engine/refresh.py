@@ -37,7 +37,7 @@ def refresh(
     """
     emit(Event(type="refresh", message="Reading the platform's jobs"))
     listing = provider.list()
-    listing = _with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
+    listing = with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
     wanted = wanting_details(state, desired, listing, full=full)
     details = _read_details(provider, wanted, parallelism, emit)
     emit(Event(type="refresh", message="Read the platform's jobs", data={"jobs": len(listing)}))
@@ -83,7 +83,7 @@ def wanting_details(
     return list(wanted.values())
 
 
-def _with_unlisted(
+def with_unlisted(
     provider: Provider, listing: Listing, records: list[JobRecord], parallelism: int
 ) -> Listing:
     """Add the jobs that exist although the list did not show them."""

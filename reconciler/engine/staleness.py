@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from reconciler.engine.soundness import misfits
 from reconciler.errors import PlanStaleError
 from reconciler.model.job import ActualJob
 from reconciler.model.plan import Action, ActionKind, Plan, StateRef
-from reconciler.model.platform import Listing
+from reconciler.model.platform import Listing, PlatformIdentity
+from reconciler.model.state import State
 
 _AGAIN = "Nothing was changed. Make a new plan with `reconciler plan` and review that."
 
@@ -48,25 +50,50 @@ def check_state(plan: Plan, found: StateRef) -> None:
         )
 
 
-def fitting(plan: Plan, listing: Listing) -> tuple[Action, ...]:
-    """Return the plan's actions with today's statuses, if every expectation still holds.
+def check_reached(plan: Plan, reached: PlatformIdentity) -> None:
+    """Raise `PlanStaleError` when the plan leads to other jobs than those it was made for."""
+    if plan.platform.identity != reached:
+        raise PlanStaleError(
+            "The plan belongs to another platform",
+            f"It was made for\n  {plan.platform.identity}\nbut leads to\n  {reached}",
+            _AGAIN,
+        )
+
+
+def fitting(plan: Plan, listing: Listing, state: State) -> tuple[Action, ...]:
+    """Return the plan's actions with today's facts, if every expectation still holds.
 
     Raises `PlanStaleError` naming each job and field that no longer fits. A status is no
-    expectation: a job that went from queued to running, or ended, makes no plan stale.
+    expectation: a job that went from queued to running, or ended, makes no plan stale. What the
+    digest does not cover (statuses, times, outcomes) is taken from the state and the platform.
     """
     freed = {action.job_id for action in plan.actions if action.kind is ActionKind.DELETE}
-    problems = [problem for action in plan.actions for problem in _unmet(action, listing, freed)]
+    left = {action.address for action in plan.actions if action.kind is ActionKind.FORGET}
+    problems = [
+        problem
+        for action in plan.actions
+        for problem in (
+            *_unmet(action, listing, freed),
+            *(f'Job "{action.address}": {each}' for each in misfits(action, state, listing, left)),
+        )
+    ]
     if problems:
         raise PlanStaleError(
             "The platform has moved on since the plan was made", "\n".join(problems), _AGAIN
         )
-    return tuple(_with_status(action, listing) for action in plan.actions)
+    return tuple(
+        _with_status(_with_facts(action, listing, state), listing) for action in plan.actions
+    )
 
 
 def _unmet(action: Action, listing: Listing, freed: Iterable[str | None]) -> Iterable[str]:
-    if action.kind in (ActionKind.FORGET, ActionKind.BLOCKED):
+    if action.kind is ActionKind.BLOCKED:
         return
     wanted = action.expects
+    if action.kind is ActionKind.FORGET:
+        if wanted.job_id is None and listing.by_id(action.job_id):
+            yield f'Job "{action.address}": job_id {action.job_id} was gone, is there'
+        return
     if action.kind in (ActionKind.CREATE, ActionKind.REPLACE):
         holder = listing.by_name(action.name)
         if holder is not None and holder.job_id not in (action.job_id, *freed):
@@ -93,6 +120,19 @@ def _differences(action: Action, actual: ActualJob) -> Iterable[str]:
             f'Job "{action.address}": description was {wanted.description!r}, '
             f"is {actual.description!r}"
         )
+
+
+def _with_facts(action: Action, listing: Listing, state: State) -> Action:
+    result = action.result
+    if result is None:
+        return action
+    record, actual = state.records.get(action.address), listing.by_id(result.job_id)
+    known = record if record and record.job_id == result.job_id else None
+    facts = {
+        "created_at": known.created_at if known else actual.created_at if actual else None,
+        "outcome": known.outcome if known else None,
+    }
+    return action.model_copy(update={"result": result.model_copy(update=facts)})
 
 
 def _with_status(action: Action, listing: Listing) -> Action:

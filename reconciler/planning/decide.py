@@ -90,8 +90,8 @@ def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -
     """Choose for a recorded job that exists; the first that holds.
 
     the definition changed a fixed field     replace: definition_changed
-    protection was lifted                    update, so that what it held back can follow
-    other id or version, or fields changed   replace: drifted
+    other id or version, or fields changed   replace: drifted (an update first, if it lifts the
+                                             protection that held the replacement back)
     failed, to be retried, attempts left     replace: retry n/max (never a protected job)
     description or protection changed        update
     else                                     noop
@@ -99,9 +99,9 @@ def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -
     changes = definition_changes(record.spec, desired.spec)
     if _forces_replace(changes):
         return _replace(desired, record, actual, Reason.DEFINITION_CHANGED, changes)
-    if record.protect and not desired.lifecycle.protect:
-        return _lift_protection(desired, record, actual)
     if is_replaced_outside(record, actual) or config_drift(record, actual):
+        if record.protect and not desired.lifecycle.protect:
+            return _lift_protection(desired, record, actual)
         undone = tuple(_reversed(change) for change in config_drift(record, actual))
         return _replace(desired, record, actual, Reason.DRIFTED, undone + changes)
     attempt = record.attempt + 1

@@ -6,7 +6,7 @@ can be told from the platform's jobs alone, so the next run settles them before 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, JobRecord
@@ -17,6 +17,11 @@ from reconciler.planning.diff import drift_changes
 CLOCK_SKEW = timedelta(seconds=5)
 """How much earlier than its intent a job of ours may seem to be created: `Date` headers count
 whole seconds, and the platform's machines need not agree to the second."""
+
+
+LATEST = timedelta(hours=1)
+"""How long after its intent a request may still have its effect. A job that appears later under
+the same name is somebody else's, however much it is like what was once meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,16 @@ def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
     for intent in reversed(intents):
         if intent.result is None or intent.kind != "create" or job.name != intent.name:
             continue
-        if job.created_at is not None and job.created_at < intent.at - CLOCK_SKEW:
+        if job.created_at is not None and not _may_have_made(intent, job.created_at):
             continue
         if any(change.forces_replace for change in drift_changes(intent.result.spec, job.spec)):
             continue
         return with_ids(intent.result, job)
     return None
+
+
+def _may_have_made(intent: Intent, created_at: datetime) -> bool:
+    return intent.at - CLOCK_SKEW <= created_at <= intent.at + LATEST
 
 
 def with_ids(result: JobRecord, job: ActualJob) -> JobRecord:

@@ -19,7 +19,8 @@ from reconciler.model.job import DesiredJob, JobRecord, Lifecycle, Status
 from reconciler.model.plan import ActionKind
 from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.model.state import State
-from tests.unit.engine.support import Died, Reaper, When, World, a_request, after, job
+from tests.unit.engine.support import World, a_request, after, job
+from tests.unit.engine.tape import Died, Reaper, When
 
 SCALE = float(os.environ.get("RECONCILER_TEST_SCALE", "1"))
 NAMES = ("a", "b", "c", "d")
@@ -279,7 +280,7 @@ def amid(world: World, nth: int, deed: Outside) -> None:
         world.around[method] = call
 
 
-START = st.fixed_dictionaries({name: WANTED for name in NAMES[:3]})
+START = st.fixed_dictionaries(dict.fromkeys(NAMES[:3], WANTED))
 
 
 @given(START, st.lists(STEP, min_size=3, max_size=6))

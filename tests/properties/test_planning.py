@@ -106,7 +106,8 @@ def test_an_action_expects_what_it_saw(world: World) -> None:
     for action in make_draft(world).actions:
         if action.expects.job_id is None:
             holder = world.listing.by_name(action.name)
-            assert action.kind is ActionKind.FORGET or holder is None or action.depends_on
+            idle = action.kind in (ActionKind.FORGET, ActionKind.BLOCKED)
+            assert idle or holder is None or action.depends_on
         else:
             seen = world.listing.by_id(action.expects.job_id)
             assert seen is not None

@@ -1,4 +1,4 @@
-"""Carrying a plan out: what is written and sent, in which order, and what a failure stops."""
+"""Carrying a plan out: what is written and sent, in which order."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,21 +9,12 @@ import pytest
 
 from reconciler.backends.local import LocalBackend
 from reconciler.errors import (
-    DefinitionError,
     ProviderError,
-    QuotaExceededError,
-    ReconcilerError,
-    RefusedError,
-    StateLockedError,
-    UsageError,
 )
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, Lifecycle, Status
-from reconciler.model.platform import PlatformIdentity
-from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
 from reconciler.providers.memory import MemoryPlatform
-from tests.unit.engine.support import PLATFORM, World, a_request, job, other, outcome_of
+from tests.unit.engine.support import World, a_request, job, other, outcome_of
 
 REFUSED = ProviderError("The platform says no")
 RETRY = Lifecycle(on_failure="retry")
@@ -239,34 +230,6 @@ def test_no_more_requests_are_under_way_than_allowed() -> None:
     assert max(seen) == 3
 
 
-def test_independent_actions_go_on_after_a_failure() -> None:
-    world = World()
-    world.platform.fail("create", REFUSED, nth=2)
-
-    result = world.apply(job("a"), job("b"), job("c"))
-
-    assert outcome_of(result) == {"a": "done", "b": "failed", "c": "done"}
-    assert "closed b" in world.tape
-    assert [each.error for each in result.results if each.error] == ["The platform says no"]
-    assert result.verified
-    world.apply(job("a"), job("b"), job("c"))
-    world.check_settled(job("a"), job("b"), job("c"))
-
-
-def test_with_fail_fast_nothing_more_is_begun_after_a_failure() -> None:
-    world = World()
-    world.platform.fail("create", REFUSED, nth=2)
-
-    result = world.apply(job("a"), job("b"), job("c"), fail_fast=True)
-
-    assert outcome_of(result) == {"a": "done", "b": "failed", "c": "skipped"}
-    assert result.results[2].error == "not begun"
-    assert world.mutations() == ["create a", "create b"]
-    assert not result.interrupted
-    world.apply(job("a"), job("b"), job("c"))
-    world.check_settled(job("a"), job("b"), job("c"))
-
-
 def test_a_job_waits_for_the_name_that_another_one_gives_up() -> None:
     world = World()
     old, new = job(), job()
@@ -287,40 +250,6 @@ def test_a_job_waits_for_the_name_that_another_one_gives_up() -> None:
         "recorded new",
         "checkpoint",
     ]
-
-
-@pytest.mark.parametrize("fail_fast", [False, True], ids=["going on", "fail fast"])
-def test_what_depends_on_a_failed_action_is_not_begun(fail_fast: bool) -> None:
-    world = World()
-    world.apply(job())
-    moved = DesiredJob(Address("new"), job().spec)
-    world.platform.fail("delete", REFUSED)
-
-    result = world.apply(request=a_request(moved), fail_fast=fail_fast)
-
-    assert outcome_of(result) == {"a": "failed", "new": "skipped"}
-    assert result.results[1].error == '"a" was not done'
-    assert "create a" not in world.tape
-    assert (world.intents("a"), world.intents("new")) == ((), ())
-
-
-def test_what_depends_on_an_unawaited_deletion_is_not_begun() -> None:
-    world = World(MemoryPlatform(delete_lag=None))
-    world.apply(job(), job("b"))
-    moved = DesiredJob(Address("new"), job().spec)
-    world.clock.on_pause = lambda: world.stop.set()
-
-    result = world.apply(request=a_request(moved, job("b")))
-
-    assert outcome_of(result) == {"a": "skipped", "new": "skipped"}
-    assert [each.error for each in result.results] == [
-        "its deletion was accepted, and not awaited",
-        "not begun",
-    ]
-    world.platform.finish_deletions()
-    world.clock.on_pause = lambda: None
-    world.apply(request=a_request(moved, job("b")))
-    world.check_settled(moved, job("b"))
 
 
 @pytest.mark.parametrize(
@@ -351,77 +280,6 @@ def test_with_room_enough_creations_do_not_wait_for_deletions() -> None:
     assert world.tape.index("create b") < world.tape.index("forgot a")
 
 
-def test_more_jobs_than_the_quota_are_refused_before_anything_is_sent() -> None:
-    world = World(MemoryPlatform(quota=1))
-
-    with pytest.raises(DefinitionError, match="Quota is too small"):
-        world.apply(job("a"), job("b"))
-
-    assert world.store.read() is None
-    assert world.mutations() == []
-
-
-def test_a_quota_that_shrank_meanwhile_fails_only_what_found_no_room() -> None:
-    world = World()
-    world.platform.fail("create", QuotaExceededError("The platform takes no more jobs"), nth=2)
-
-    result = world.apply(job("a"), job("b"))
-
-    assert outcome_of(result) == {"a": "done", "b": "failed"}
-    assert world.intents("b") == ()
-
-
-@pytest.mark.parametrize(
-    ("before", "jobs"),
-    [([], []), ([job()], [job()])],
-    ids=["no state", "a state"],
-)
-def test_nothing_is_written_when_there_is_nothing_to_do(
-    before: list[DesiredJob], jobs: list[DesiredJob]
-) -> None:
-    world = World()
-    if before:
-        world.apply(*before)
-    known = world.store.read()
-
-    assert world.apply(*jobs).results == ()
-
-    assert world.store.read() == known
-    assert world.tape == []
-
-
-def test_a_plan_writes_nothing() -> None:
-    world = World()
-    world.apply(job("a"), job("b"))
-    world.platform.set_status("a", Status.SUCCEEDED)
-    known, writes = world.state, (world.memory.appends, world.memory.checkpoints)
-
-    made = world.plan(other("a"), job("c"))
-
-    assert {action.kind.value for action in made.plan.actions} == {"replace", "delete", "create"}
-    assert world.state == known
-    assert (world.memory.appends, world.memory.checkpoints) == writes
-
-
-def test_what_is_not_approved_is_not_done() -> None:
-    world = World()
-
-    with pytest.raises(ReconcilerError, match="Not approved"):
-        world.apply(job(), confirm=lambda _: False)
-
-    assert world.store.read() is None
-    assert world.mutations() == []
-
-
-def test_nobody_applies_while_someone_else_does() -> None:
-    world = World()
-
-    with world.store.lock(command="plan"), pytest.raises(StateLockedError):
-        world.apply(job())
-
-    assert world.platform.calls == []
-
-
 def test_lineage_stays_and_serial_grows() -> None:
     world, seen = World(), []
     for wanted in ([job()], [job(), job("b")], [other()], []):
@@ -431,101 +289,6 @@ def test_lineage_stays_and_serial_grows() -> None:
     assert len({state.lineage for state in seen}) == 1
     serials = [state.serial for state in seen]
     assert serials == sorted(set(serials))
-
-
-def test_only_what_was_selected_is_touched() -> None:
-    world = World()
-    world.apply(job("a"), job("b"))
-
-    result = world.apply(
-        request=a_request(other("a"), other("b"), job("c"), selection=Selection(("b", "c")))
-    )
-
-    assert outcome_of(result) == {"b": "done", "c": "done"}
-    assert world.record("a").spec == job("a").spec
-
-
-def test_a_target_that_fits_nothing_is_a_typing_error() -> None:
-    with pytest.raises(UsageError, match="bb"):
-        World().plan(job("b"), selection=Selection(("bb",)))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "consent", "status", "code"),
-    [
-        pytest.param([other()], Consent(), Status.RUNNING, "interrupt", id="running"),
-        pytest.param([], Consent(), Status.PENDING, "interrupt", id="pending"),
-        pytest.param(
-            [job("b")], Consent(interrupt_running=True), Status.RUNNING, "protect", id="protected"
-        ),
-    ],
-)
-def test_guards_refuse_the_whole_apply(
-    wanted: list[DesiredJob], consent: Consent, status: Status, code: str
-) -> None:
-    world = World()
-    protect = Lifecycle(protect=code == "protect")
-    world.apply(job(lifecycle=protect))
-    world.platform.set_status("a", status)
-    known = world.state
-
-    with pytest.raises(RefusedError) as refused:
-        world.apply(request=a_request(*wanted, job("z"), consent=consent))
-
-    assert [each.code for each in refused.value.diagnostics] == [code]
-    assert world.state == known
-    assert world.platform.mutating_calls()[1:] == ()
-
-
-def test_a_mass_delete_needs_consent() -> None:
-    world = World()
-    jobs = [job(f"j{n}") for n in range(10)]
-    world.apply(*jobs)
-
-    with pytest.raises(RefusedError, match="Too many deletes"):
-        world.apply(request=a_request(*jobs[:6], consent=Consent(interrupt_running=True)))
-
-    world.apply(*jobs[:6])
-    world.check_settled(*jobs[:6])
-
-
-@pytest.mark.parametrize("field", ["api", "endpoint", "project_id", "workspace_id"])
-def test_a_state_of_another_platform_is_refused(field: str) -> None:
-    world = World()
-    world.apply(job())
-    elsewhere = PLATFORM.model_copy(update={field: "elsewhere"})
-
-    with pytest.raises(RefusedError, match="another platform"):
-        world.apply(request=a_request(other(), platform=elsewhere))
-
-    with pytest.raises(RefusedError, match="another platform"):
-        world.plan(other(), platform=elsewhere)
-    assert isinstance(world.state.platform, PlatformIdentity)
-    assert world.record("a").spec == job().spec
-
-
-def test_somebody_elses_name_is_an_error_and_not_touched() -> None:
-    world = World()
-    theirs = world.platform.add(other().spec)
-
-    with pytest.raises(DefinitionError, match="not ours"):
-        world.apply(job(), job("b"))
-
-    assert world.platform.jobs == (theirs,)
-    assert world.store.read() is None
-
-
-def test_a_bug_in_a_step_keeps_its_traceback_and_its_intent() -> None:
-    world = World()
-    world.platform.fail("create", KeyError("a bug"), when="after")
-
-    with pytest.raises(KeyError, match="a bug"):
-        world.apply(job())
-
-    assert [intent.kind for intent in world.intents("a")] == ["create"]
-    world.apply(job())
-    world.check_settled(job())
-    assert len(world.created) == 1
 
 
 def test_events_count_up_to_the_total() -> None:

@@ -1,9 +1,5 @@
 """A job is created exactly once, whatever happens to the answer."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import timedelta
-
 import pytest
 
 from reconciler.engine.creation import MAX_LOST
@@ -14,31 +10,12 @@ from reconciler.errors import (
     QuotaExceededError,
     UnreachableError,
 )
-from reconciler.model.job import DesiredJob, Lifecycle
+from reconciler.model.job import DesiredJob
 from reconciler.providers.memory import MemoryPlatform
-from tests.unit.engine.support import (
-    Died,
-    Reaper,
-    World,
-    a_request,
-    after,
-    first,
-    job,
-    other,
-    outcome_of,
-    renamed,
-)
+from tests.unit.engine.support import World, after, first, job, other, outcome_of
 
 LOST = OutcomeUnknownError("The answer was lost")
 TAKEN = NameTakenError("The name is taken")
-
-
-def killed(world: World, *jobs: DesiredJob, at_create: int = 1, effect: bool) -> None:
-    """Kill an apply at its nth create, before or after it took effect."""
-    when = "after" if effect else "before"
-    world.platform.fail("create", Died(), nth=at_create, when=when)  # type: ignore[arg-type]
-    with pytest.raises(Died):
-        world.apply(*jobs)
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
@@ -310,119 +287,3 @@ def test_a_job_that_goes_away_while_it_is_looked_at_is_nobodys() -> None:
     assert outcome_of(world.apply(job())) == {"a": "done"}
     assert len(world.created) == 2
     world.check_settled(job())
-
-
-@pytest.mark.parametrize("lag", [1, 5])
-@pytest.mark.parametrize("before", [(), (other(),)], ids=["create", "replace"])
-def test_the_job_of_a_killed_run_is_claimed_when_it_appears_late(
-    before: tuple[DesiredJob, ...], lag: int
-) -> None:
-    world = World()
-    world.apply(*before)
-    world.platform.list_lag = lag
-    killed(world, job(), effect=True)
-
-    result = world.apply(job())
-
-    assert outcome_of(result) == {"a": "done"}
-    assert len(world.created) == 1 + len(before)
-    world.check_settled(job())
-
-
-def test_a_create_that_a_killed_run_never_sent_is_sent() -> None:
-    world = World()
-    killed(world, job(), effect=False)
-    assert [intent.kind for intent in world.intents("a")] == ["create"]
-
-    assert outcome_of(world.apply(job())) == {"a": "done"}
-    world.check_settled(job())
-
-
-def test_a_late_job_of_an_older_definition_is_recorded_and_then_replaced() -> None:
-    world = World(MemoryPlatform(list_lag=3))
-    killed(world, job(), effect=True)
-
-    result = world.apply(other())
-
-    assert outcome_of(result) == {"a": "failed"}
-    assert "appeared late" in result.results[0].error
-    assert world.record("a").spec == job().spec
-    assert world.intents("a") == ()
-    world.platform.list_lag = 0
-    world.apply(other())
-    world.check_settled(other())
-    assert len(world.created) == 2
-
-
-def test_a_late_job_gets_the_lifecycle_of_today() -> None:
-    world = World(MemoryPlatform(list_lag=3))
-    killed(world, job(), effect=True)
-    today = job(lifecycle=Lifecycle(protect=True))
-
-    result = world.apply(today)
-
-    assert (outcome_of(result), result.verified) == ({"a": "done"}, True)
-    assert world.record("a").protect
-    world.check_settled(today)
-
-
-def test_the_job_of_a_killed_run_is_shown_as_recovered() -> None:
-    world = World()
-    killed(world, job(), effect=True)
-
-    shown = world.plan(job())
-    result = world.apply(job())
-
-    assert (shown.report.recovered, shown.plan.summary.recovered) == (("a",), 1)
-    assert shown.plan.is_empty
-    assert (result.results, result.recovered) == ((), ("a",))
-    assert world.tape == ["recorded a", "checkpoint"]
-    world.check_settled(job())
-
-
-def test_a_recovered_job_that_is_no_longer_wanted_is_deleted() -> None:
-    world = World()
-    killed(world, job(), effect=True)
-
-    world.apply()
-
-    world.check_settled()
-
-
-def test_two_killed_runs_leave_two_intents_and_one_job() -> None:
-    world = World()
-    killed(world, job(), effect=False)
-    killed(world, job(), effect=False)
-    assert len(world.intents("a")) == 2
-
-    world.apply(job())
-
-    world.check_settled(job())
-    assert len(world.created) == 1
-
-
-Death = Callable[[], AbstractContextManager[None]]
-
-
-def test_an_equal_job_that_is_older_than_the_killed_run_is_not_claimed() -> None:
-    world = World()
-    killed(world, job(), effect=False)
-    intent = world.intents("a")[0]
-    world.platform.time = intent.at - timedelta(seconds=60)
-    world.platform.add(job().spec)
-    world.platform.time = intent.at + timedelta(seconds=60)
-
-    with pytest.raises(Exception, match="not ours"):
-        world.apply(job())
-
-    assert world.state.records == {}
-
-
-def test_a_fresh_process_dies_where_it_is_told_to() -> None:
-    world = World()
-    reaper = Reaper(at=3, when="after")
-
-    with pytest.raises(Died):
-        world.apply(job(), reaper=reaper)
-
-    assert (reaper.dead, world.store.read()) == (True, None)

@@ -22,7 +22,8 @@ from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, Status
 from reconciler.model.plan import Action
 from reconciler.model.state import SnapshotInfo, State
-from tests.unit.engine.support import PLATFORM, Died, World, a_request, after, job, other
+from tests.unit.engine.support import PLATFORM, World, a_request, after, job, other
+from tests.unit.engine.tape import Died
 
 A = Address("a")
 

@@ -8,7 +8,9 @@ from reconciler.engine.outcomes import WaitResult, read_status, record_outcomes,
 from reconciler.errors import InterruptedRunError, ProviderError
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle, Status
-from tests.unit.engine.support import Died, World, a_request, after, job, other
+from reconciler.providers.memory import MemoryPlatform
+from tests.unit.engine.support import World, a_request, after, job, other
+from tests.unit.engine.tape import Died
 
 ENDS = [Status.SUCCEEDED, Status.FAILED, Status.STOPPED]
 
@@ -159,6 +161,15 @@ def test_waiting_ends_when_every_run_has_ended() -> None:
     assert world.clock.pauses == pytest.approx([0.2, 0.3, 0.45])
     ends = {a: r.outcome and r.outcome.status for a, r in world.state.records.items()}
     assert ends == {"a": Status.SUCCEEDED, "b": Status.FAILED, "c": None}
+
+
+def test_a_job_that_is_not_listed_yet_is_waited_for() -> None:
+    world = World(MemoryPlatform(list_lag=3))
+    world.apply(job())
+    world.clock.on_pause = after(lambda: world.platform.set_status("a", Status.SUCCEEDED), nth=2)
+
+    assert statuses(waited(world)) == {"a": "succeeded"}
+    assert len(world.clock.pauses) == 2
 
 
 def test_waiting_looks_only_at_the_chosen_jobs() -> None:

@@ -275,7 +275,7 @@ def test_a_protected_job_is_not_deleted_by_a_saved_plan_either() -> None:
 
 def test_a_saved_plan_with_errors_is_not_applied() -> None:
     world = World()
-    saved = world.plan(job()).plan.model_copy(update={"diagnostics": (a_diagnostic(),)})
+    saved = world.plan(job()).plan.model_copy(update={"diagnostics": (a_diagnostic(),)}).sealed()
 
     with pytest.raises(DefinitionError, match="Unknown flavor"):
         world.apply_saved(saved)
