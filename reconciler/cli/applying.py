@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import click
 from reconciler.cli.ends import failure_of
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
-from reconciler.cli.plans import read_plan, renderers
+from reconciler.cli.plans import FORMATS, documents, read_plan, renderers
 from reconciler.cli.progress import Progress, make_progress
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
@@ -19,6 +20,7 @@ from reconciler.engine.apply import Approval, apply, apply_saved
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import wait
 from reconciler.engine.plan import Request
+from reconciler.engine.staleness import check_digest, check_expected
 from reconciler.errors import InterruptedRunError, UsageError
 from reconciler.model.events import Event
 from reconciler.model.plan import Plan, PlanPlatform
@@ -52,7 +54,7 @@ class Applying:
         self.settings = settings
         self.command = command
         self.choices = choices
-        self.output = Output(settings)
+        self.output = Output(settings, FORMATS)
         self.workspace = Workspace(settings)
         self.interrupts = Interrupts()
 
@@ -76,6 +78,8 @@ class Applying:
         """Carry out exactly a saved plan."""
         self._refuse_planning_options()
         saved = read_plan(path)
+        check_digest(saved)  # before anything is asked of the places that the plan names
+        check_expected(saved, self.choices.expect)
         with self._context(saved) as (context, _):
             result = apply_saved(
                 context,
@@ -161,9 +165,11 @@ class Applying:
     def _show(self, report: Report) -> None:
         if self.output.is_json:
             self.progress(Event(type="plan", data=plan_document(report.plan)))
-            return
-        self._renew_progress()
-        click.echo(renderers(report, self.output)["terminal"](), nl=False)
+        else:
+            self._renew_progress()
+        if self.output.is_terminal:
+            click.echo(renderers(report, self.output)["terminal"](), nl=False)
+        self.output.show(documents(report, self.output))
 
     def _conclude(self, result: ApplyResult) -> int:
         """Show what was done; return the exit code that it has."""
@@ -172,22 +178,25 @@ class Applying:
         elif result.results or result.recovered:
             self._renew_progress()
             self.output.say("")
-            self.output.show(
-                {
-                    "terminal": lambda: render_apply(
-                        result,
-                        width=self.output.width,
-                        color=self.output.color,
-                        verbose=self.output.verbose,
-                        awaited=self.choices.wait,
-                        options=self.workspace.options,
-                    ),
-                    "json": lambda: apply_json(result),
-                }
-            )
+            self._show_result(result)
         if result.interrupted:
             return InterruptedRunError.exit_code
         return 1 if result.of(Result.FAILED) or not result.verified else 0
+
+    def _show_result(self, result: ApplyResult) -> None:
+        """Show what was done, on stderr if the plan's report took stdout."""
+        told = partial(
+            render_apply,
+            result,
+            width=self.output.width,
+            color=self.output.color,
+            verbose=self.output.verbose,
+            awaited=self.choices.wait,
+            options=self.workspace.options,
+        )
+        self.output.show({"terminal": told, "json": lambda: apply_json(result)})
+        if not self.output.is_terminal:
+            self.output.say(told().removesuffix("\n"))
 
     def _renew_progress(self) -> None:
         """Leave the terminal clean for a result; later events start a new line."""

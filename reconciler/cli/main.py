@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError, UsageError
 COMMANDS = {
     "init": "Write a commented starter definition.",
     "validate": "Check the definition, offline; --live also asks the platform.",
+    "fmt": "Bring the definition into its canonical form; --check for CI.",
     "plan": "Show what apply would do.",
     "apply": "Carry out a fresh plan (asks first) or a saved one.",
     "destroy": "Plan and apply the removal of all that the state records.",
@@ -107,12 +108,13 @@ def run(args: Sequence[str]) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
+    from reconciler.render.text import clean_lines
+
+    click.echo("\n".join(clean_lines(f"error: {error.format_message()}")), err=True)
     if isinstance(error, click.UsageError):
         where = error.ctx.command_path if error.ctx else "reconciler"
-        click.echo(f"error: {error.format_message()}", err=True)
         click.echo(f"  `{where} --help` shows what there is.", err=True)
         return UsageError.exit_code
-    click.echo(f"error: {error.format_message()}", err=True)
     return 1
 
 
@@ -125,8 +127,10 @@ def _fail(error: ReconcilerError) -> int:
 
 
 def _bug(error: Exception) -> int:
+    from reconciler.render.text import clean
+
     click.echo(
-        f"error: Internal error\n  {type(error).__name__}: {error}\n"
+        f"error: Internal error\n  {type(error).__name__}: {clean(str(error))}\n"
         "  This is a defect of reconciler, not of your files. What was sent is recorded.\n"
         "  Please report it with the output of the same command and RECONCILER_TRACEBACK=1.",
         err=True,

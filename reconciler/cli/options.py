@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli import completing
 from reconciler.cli.settings import Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -43,16 +44,19 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
+file_option = option(
+    "-f",
+    "--file",
+    to="files",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(),
+    shell_complete=completing.definition_files,
+    help="Definition file or folder (repeatable). Default: jobs.yaml, else jobs/*.yaml.",
+)
+
 definition_options = _all(
-    option(
-        "-f",
-        "--file",
-        to="files",
-        multiple=True,
-        metavar="PATH",
-        type=click.Path(),
-        help="Definition file or folder (repeatable). Default: jobs.yaml, else jobs/*.yaml.",
-    ),
+    file_option,
     option(
         "--var",
         to="variables",
@@ -82,6 +86,7 @@ selection_options = _all(
         to="targets",
         multiple=True,
         metavar="ADDR",
+        shell_complete=completing.addresses,
         help="Look at these addresses only (glob, repeatable).",
     ),
     option(
@@ -89,6 +94,7 @@ selection_options = _all(
         to="excludes",
         multiple=True,
         metavar="ADDR",
+        shell_complete=completing.addresses,
         help="Leave these addresses out (glob, repeatable).",
     ),
 )
@@ -113,18 +119,25 @@ platform_options = _all(
 )
 """How to ask the platform."""
 
+verbosity_options = _all(
+    option("-q", "--quiet", to="quiet", is_flag=True, help="Show results and errors only."),
+    option("-v", "--verbose", to="verbose", count=True, help="Show more (-vv: even more)."),
+)
+"""How much to show."""
+
 output_options = _all(
     option(
         "--report",
         to="reports",
         multiple=True,
         metavar="FORMAT[=FILE]",
-        help="Report as terminal or json, to stdout or a file (repeatable).",
+        shell_complete=completing.formats,
+        help="Report to stdout or a file (repeatable), as terminal or json; plans and drift also "
+        "as markdown, html, github, gitlab, gitlab-codequality, junit, sarif.",
     ),
     option("--json", to="json", is_flag=True, help="Short for --report json."),
     option("--no-color", to="no_color", is_flag=True, help="No colours (also NO_COLOR)."),
-    option("-q", "--quiet", to="quiet", is_flag=True, help="Show results and errors only."),
-    option("-v", "--verbose", to="verbose", count=True, help="Show more (-vv: even more)."),
+    verbosity_options,
 )
 """How to show the result."""
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -12,8 +12,12 @@ import click
 from reconciler.cli.progress import Progress, make_progress
 from reconciler.cli.settings import Settings
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.text import clean_lines
 
 Renderer = Callable[[], str]
+
+PLAIN_FORMATS = ("terminal", "json")
+"""The formats that every command has which shows something."""
 
 _NARROW, _WIDE = 40, 120
 
@@ -28,10 +32,10 @@ def wants_color(stream: TextIO, *, no_color: bool = False) -> bool:
 class Output:
     """Shows a command's results in the formats that the user asked for."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the settings; `UsageError` for a report that is written wrongly."""
+    def __init__(self, settings: Settings, formats: Collection[str] = PLAIN_FORMATS) -> None:
+        """Take the settings; `UsageError` for a report that is written wrongly or is no format."""
         self._settings = settings
-        self._wanted = [_parse(report) for report in settings.reports]
+        self._wanted = [_parse(report, formats) for report in settings.reports]
         if settings.json:
             self._wanted.append(("json", None))
         if sum(file is None for _, file in self._wanted) > 1:
@@ -45,22 +49,26 @@ class Output:
         self.verbose = settings.verbose
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether stdout is for people."""
+        return all(file is not None or name == "terminal" for name, file in self._wanted)
+
+    @property
     def is_json(self) -> bool:
         """Whether stdout is for programs."""
         return ("json", None) in self._wanted
 
     def show(self, renderers: Mapping[str, Renderer]) -> None:
-        """Write each wanted report; the terminal's to stdout when nothing else goes there."""
+        """Write each wanted report; the terminal's to stdout when nothing else goes there.
+
+        A wanted format without a renderer here is left to another call.
+        """
         wanted = list(self._wanted)
         if all(file is not None for _, file in wanted):
             wanted.append(("terminal", None))
-        for name, _ in wanted:
-            if name not in renderers:
-                known = ", ".join(sorted(renderers))
-                raise UsageError(
-                    "Unknown report format", f'"{name}" is none of {known}.', "See `--help`."
-                )
         for name, file in wanted:
+            if name not in renderers:
+                continue
             text = renderers[name]()
             if file is None:
                 click.echo(text, nl=bool(text) and not text.endswith("\n"))
@@ -76,15 +84,16 @@ class Output:
     def say(self, message: str) -> None:
         """Tell the user something that is no result."""
         if not self._settings.quiet:
-            click.echo(message, err=True)
+            click.echo("\n".join(clean_lines(message)), err=True)
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a file for the user's eyes only, whole or not at all."""
+def write_file(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all; without a mode it is for the user's eyes only."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -96,8 +105,11 @@ def write_file(path: Path, text: str) -> None:
         ) from error
 
 
-def _parse(report: str) -> tuple[str, Path | None]:
+def _parse(report: str, formats: Collection[str]) -> tuple[str, Path | None]:
     name, separator, file = report.partition("=")
+    if name not in formats:
+        known = ", ".join(sorted(formats))
+        raise UsageError("Unknown report format", f'"{name}" is none of {known}.', "See `--help`.")
     if separator and not file:
         raise UsageError("A report needs a file name after =", f'"{report}" has none.')
     return name, Path(file) if file else None

@@ -1,15 +1,27 @@
 """How plans are shown and judged by the commands that make or read them."""
 
+from functools import partial
 from pathlib import Path
 
-from reconciler.cli.output import Output, Renderer
-from reconciler.engine.plan import GUARDS
+from reconciler.cli.output import PLAIN_FORMATS, Output, Renderer
 from reconciler.errors import PlanFileError, RefusedError
-from reconciler.model.plan import Plan
+from reconciler.model.plan import REFUSALS, Plan
 from reconciler.model.report import Report
 
 DIFFERENCES = 2
 """The exit code that says: there are differences."""
+
+FORMATS = (
+    *PLAIN_FORMATS,
+    "markdown",
+    "html",
+    "github",
+    "gitlab",
+    "gitlab-codequality",
+    "junit",
+    "sarif",
+)
+"""The formats in which a plan, or drift, can be reported."""
 
 
 def renderers(report: Report, output: Output) -> dict[str, Renderer]:
@@ -22,7 +34,19 @@ def renderers(report: Report, output: Output) -> dict[str, Renderer]:
             report, width=output.width, color=output.color, verbose=output.verbose
         ),
         "json": lambda: plan_json(report.plan),
+        **documents(report, output),
     }
+
+
+def documents(report: Report, output: Output) -> dict[str, Renderer]:
+    """Return the formats that hosts of code and their CI understand, the same for drift."""
+
+    def written(name: str) -> str:
+        from reconciler.render.documents import render_document
+
+        return render_document(name, report, verbose=output.verbose)
+
+    return {name: partial(written, name) for name in FORMATS if name not in PLAIN_FORMATS}
 
 
 def read_plan(path: Path) -> Plan:
@@ -38,7 +62,7 @@ def read_plan(path: Path) -> Plan:
 
 def exit_code(plan: Plan, *, detailed: bool) -> int:
     """Return how a command that only shows a plan ends."""
-    if any(each.code not in GUARDS for each in plan.errors):
+    if any(each.code not in REFUSALS for each in plan.errors):
         return 1
     if plan.errors:
         return RefusedError.exit_code

@@ -16,6 +16,7 @@ from reconciler.model.definition import Definition
 from reconciler.model.events import Event
 from reconciler.model.plan import Plan, PlanPlatform
 from reconciler.model.platform import LOCAL, PlatformIdentity, PlatformSettings
+from reconciler.model.policy import Policies
 
 if TYPE_CHECKING:
     from reconciler.backends.base import Backend
@@ -41,7 +42,7 @@ class Workspace:
 
     @cached_property
     def definition(self) -> Definition:
-        """The definition, checked against what its API version can express.
+        """The definition, checked against what its API version can express, and its policies.
 
         Raises `DefinitionError` with every problem, `UsageError` when there is no file.
         """
@@ -55,9 +56,21 @@ class Workspace:
         problems: list[Diagnostic] = []
         for job in definition.jobs.values():
             problems += dialect.problems(job)
+        if definition.policies.rules:
+            from reconciler.planning.policy import check_expressions
+
+            problems += check_expressions(definition.policies.rules)
         if problems:
             raise DefinitionError("The definition has problems", problems)
         return definition
+
+    def violations(self) -> tuple[Diagnostic, ...]:
+        """Return what the definition's policies say of its jobs."""
+        if not self.definition.policies.rules:
+            return ()
+        from reconciler.planning.policy import check_jobs
+
+        return check_jobs(self.definition.policies, self.definition.jobs.values())
 
     @property
     def stack(self) -> str:
@@ -105,19 +118,27 @@ class Workspace:
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
-        """Return what to plan: the whole definition, on a platform."""
+        """Return what to plan: the whole definition, on a platform.
+
+        Policies judge what would be done, and drift is none of that.
+        """
         from reconciler.engine.plan import Request
 
+        jobs = self.definition.jobs
+        policies = Policies() if command == "drift" else self.definition.policies
         return Request(
             stack=self.definition.stack,
             platform=platform,
-            desired=self.definition.jobs,
+            desired=jobs,
             sources=self.definition.sources,
             selection=self.selection,
             consent=self.consent,
             adopt=self.settings.adopt,
             options=self.options,
             command=command,
+            policies=policies,
+            labels={each.address: each.labels for each in jobs.values()} if policies else {},
+            ignored_drift=self.definition.ignored_drift,
         )
 
     @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.model.address import Address
 from reconciler.model.job import Status
-from reconciler.model.plan import Action, ActionKind, Drift, Reason
+from reconciler.model.plan import Action, ActionKind, Drift, KnownDrift, Reason
 from reconciler.render.text import (
     Style,
     clean,
@@ -22,7 +22,7 @@ from reconciler.render.text import (
     paragraph,
 )
 from reconciler.render.values import change_lines, field_lines, flattened, format_value
-from reconciler.render.words import DRIFT_SYMBOLS, SYMBOLS, drift_words, reason_words
+from reconciler.render.words import DRIFT_SYMBOLS, SYMBOLS, drift_words, ignored_words, reason_words
 
 LEGEND = "* forces replacement: the job is deleted and a new one created"
 
@@ -50,7 +50,7 @@ def action_lines(actions: Sequence[Action], page: Page) -> list[str]:
         for entry in folded(actions, page.verbose)
         if page.verbose or entry[0].kind is not ActionKind.NOOP
     ]
-    heads = [_title(entry) for entry in entries]
+    heads = [entry_title(entry) for entry in entries]
     column = _column(heads, page.width)
     spoken = page.verbose > 0 or len(entries) <= _FEW
     lines = []
@@ -68,6 +68,8 @@ def drift_lines(drift: Sequence[Drift], page: Page) -> list[str]:
         symbol = page.style.paint("update", f"{DRIFT_SYMBOLS[each.kind]:>3}")
         lines += _head(f"{symbol}   ", 6, title, drift_words(each.kind), column, page)
         lines += _details(change_lines(each.changes, *_inner(page), complete=page.verbose > 0))
+        if isinstance(each, KnownDrift):
+            lines += _details(fold(ignored_words(each), page.width - _INDENT))
     return lines
 
 
@@ -87,10 +89,20 @@ def folded(actions: Iterable[Action], verbose: int = 0) -> list[tuple[Action, ..
     return [tuple(entry) for entry in entries.values()]
 
 
-def _title(entry: Sequence[Action]) -> str:
+def entry_title(entry: Sequence[Action]) -> str:
+    """Return the address of an entry's job, or `resnet[…]` for several of a sweep."""
     if len(entry) == 1:
         return clean(entry[0].address)
     return clean(entry[0].address.partition("[")[0]) + "[…]"
+
+
+def entry_reason(entry: Sequence[Action], statuses: Mapping[Address, Status]) -> str:
+    """Return why an entry is planned, for how many jobs, and where a removed job stands."""
+    reason = reason_words(entry[0])
+    if len(entry) > 1:
+        return f"{reason} ({counted(len(entry), 'job')})"
+    status = _status_words(entry[0], statuses)
+    return f"{reason}; {status}" if status else reason
 
 
 def _column(titles: Iterable[str], width: int, before: int = _ADDRESS) -> int:
@@ -103,17 +115,13 @@ def _entry(
 ) -> list[str]:
     action, style = entry[0], page.style
     verb = style.paint(action.kind, f"{SYMBOLS[action.kind]:>3} {action.kind:<7}  ")
-    reason = reason_words(action)
-    if len(entry) > 1:
-        reason = f"{reason} ({counted(len(entry), 'job')})"
-    elif status := _status_words(action, page.statuses):
-        reason = f"{reason}; {status}"
-    lines = _head(verb, _ADDRESS, title, reason, column, page)
+    lines = _head(verb, _ADDRESS, title, entry_reason(entry, page.statuses), column, page)
     width, _ = _inner(page)
     if len(entry) > 1:
         lines += _details(paragraph(members(entry), width, hang=2))
     if action.interrupts:
-        lines += _details([style.paint("danger", each) for each in _interrupts(action, page)])
+        words = f"! {interrupt_words(action, page.statuses)}"
+        lines += _details([style.paint("danger", each) for each in fold(words, width)])
     marked = action.kind is ActionKind.REPLACE
     return (
         lines
@@ -162,17 +170,16 @@ _BEEN = {
 }
 
 
-def _interrupts(action: Action, page: Page) -> list[str]:
-    status = page.statuses.get(action.address)
+def interrupt_words(action: Action, statuses: Mapping[Address, Status]) -> str:
+    """Return what an action interrupts, as far as is known."""
+    status = statuses.get(action.address)
     if status is Status.PENDING:
-        words = "! takes a job out of the queue"
-    elif action.running_ms:
-        words = f"! interrupts a job that has run for {format_duration(action.running_ms)}"
-    elif status is Status.RUNNING:
-        words = "! interrupts a running job"
-    else:
-        words = "! interrupts a job that waits or runs"
-    return fold(words, page.width - _INDENT)
+        return "takes a job out of the queue"
+    if action.running_ms:
+        return f"interrupts a job that has run for {format_duration(action.running_ms)}"
+    if status is Status.RUNNING:
+        return "interrupts a running job"
+    return "interrupts a job that waits or runs"
 
 
 def _what(entry: Sequence[Action], page: Page) -> list[str]:
@@ -186,13 +193,16 @@ def _what(entry: Sequence[Action], page: Page) -> list[str]:
         known = [pair for pair in ids if pair[1] is not None]
         return field_lines([*known, *flattened(wanted)], width, style)
     if action.kind is ActionKind.ADOPT and action.job_id:
-        return [style.paint("context", line) for line in fold(f"job {action.job_id}", width)]
+        return [style.paint("context", line) for line in fold(clean(f"job {action.job_id}"), width)]
     if action.kind is not ActionKind.CREATE or action.changes:
         return []
+    return [style.paint("context", line) for line in fold(entry_runs(entry), width) if line]
+
+
+def entry_runs(entry: Sequence[Action]) -> str:
+    """Return what the jobs of an entry run on and run, if they all do the same."""
     runs = {runs_words(each.after or {}) for each in entry}
-    if len(runs) > 1:
-        return []
-    return [style.paint("context", line) for line in fold(runs.pop(), width) if line]
+    return runs.pop() if len(runs) == 1 else ""
 
 
 def runs_words(spec: Mapping[str, Any]) -> str:
@@ -207,10 +217,11 @@ def runs_words(spec: Mapping[str, Any]) -> str:
     return ", ".join(clean(str(part)) for part in parts if part)
 
 
-def _named(value: Mapping[str, Any] | None, before: str = "") -> str:
+def _named(value: Any, before: str = "") -> str:
     if not value:
         return ""
-    return before + " ".join(format_value(each) for each in value.values())
+    parts = value.values() if isinstance(value, Mapping) else [value]
+    return before + " ".join(format_value(each) for each in parts)
 
 
 def members(entry: Sequence[Action]) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import PlanFileError
@@ -21,8 +21,11 @@ from reconciler.model.platform import EngineOffer, Flavor
 from reconciler.model.report import ApplyResult, Report, Result, StatusRow
 from reconciler.model.state import SnapshotInfo
 from reconciler.render.text import clean
+from reconciler.render.values import with_sorted_keys
 
-_SPELLED_OUT = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_SPELLED_OUT = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 _SHOWN = 3
 
 
@@ -40,12 +43,15 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     document = plan.model_dump(mode="json")
     for action in document["actions"]:
         for key in ("before", "after"):
-            action[key] = _sorted(action[key])
+            action[key] = with_sorted_keys(action[key])
         if action["result"]:
             action["result"]["spec"] = _with_sorted_values(action["result"]["spec"])
-    for part in (*document["actions"], *document["drift"]):
+    for part in (*document["actions"], *document["drift"], *document["known_drift"]):
         for change in part["changes"]:
-            change["before"], change["after"] = _sorted(change["before"]), _sorted(change["after"])
+            change["before"], change["after"] = (
+                with_sorted_keys(change["before"]),
+                with_sorted_keys(change["after"]),
+            )
     return document
 
 
@@ -80,7 +86,7 @@ def drift_json(report: Report) -> str:
     return _text(
         {key: document[key] for key in kept}
         | {"summary": {key: document["summary"][key] for key in counts}}
-        | {key: document[key] for key in ("drift", "diagnostics")}
+        | {key: document[key] for key in ("drift", "known_drift", "diagnostics")}
         | {
             "recovered": list(report.recovered),
             "unmanaged": [_actual(job) for job in report.unmanaged],
@@ -91,7 +97,7 @@ def drift_json(report: Report) -> str:
 def status_json(rows: Sequence[StatusRow]) -> str:
     """Return the recorded jobs with where they stand; durations are in milliseconds."""
     counts = Counter(row.status for row in rows)
-    return _text({"jobs": [asdict(row) for row in rows], "summary": _sorted(counts)})
+    return _text({"jobs": [asdict(row) for row in rows], "summary": with_sorted_keys(counts)})
 
 
 def apply_json(result: ApplyResult) -> str:
@@ -154,7 +160,7 @@ def state_list_json(records: Mapping[Address, JobRecord]) -> str:
 def record_json(address: Address, record: JobRecord) -> str:
     """Return everything that is recorded of one job."""
     document = {"address": address} | record.model_dump(mode="json")
-    document["spec"] = _sorted(dict(record.spec.canonical))
+    document["spec"] = with_sorted_keys(dict(record.spec.canonical))
     return _text(document)
 
 
@@ -171,17 +177,9 @@ def event_line(event: Event) -> str:
 
 def _with_sorted_values(spec: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: _sorted(value) if isinstance(value, dict) else value for key, value in spec.items()
+        key: with_sorted_keys(value) if isinstance(value, dict) else value
+        for key, value in spec.items()
     }
-
-
-def _sorted(value: Any) -> Any:
-    """Return a plain value with the keys of every mapping sorted."""
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(each) for each in value]
-    return value
 
 
 def _actual(job: ActualJob) -> dict[str, Any]:
@@ -196,7 +194,10 @@ def _actual(job: ActualJob) -> dict[str, Any]:
 
 def _text(document: Any) -> str:
     """Return indented JSON in which no character is left that a terminal would obey."""
-    text = to_json(document, indent=2).decode() + "\n"
+    try:
+        text = to_json(document, indent=2).decode() + "\n"
+    except PydanticSerializationError:  # half a character, as in a path that is no UTF-8
+        text = json.dumps(to_jsonable_python(document), indent=2) + "\n"
     return _SPELLED_OUT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -18,7 +18,13 @@ from reconciler.render.tables import (
     render_status,
 )
 from reconciler.render.text import Style, clean, counted, fold, listed, pad, paragraph
-from reconciler.render.words import to_do
+from reconciler.render.words import (
+    drift_summary_words,
+    estimate_words,
+    known_drift_words,
+    summary_words,
+    to_do,
+)
 
 __all__ = [
     "render_apply",
@@ -59,16 +65,13 @@ def render_drift(report: Report, *, width: int = 80, color: bool = False, verbos
     page = Page(width, Style(color), verbose, report.statuses)
     plan = report.plan
     number = len(plan.drift)
-    if number:
-        said = f"Drift: {counted(number, 'job')} changed outside of reconciler."
-        commands = [("reconciler plan", "show how apply would set it right")]
-    else:
-        said, commands = "No drift: every recorded job is as it was left.", []
+    said = drift_summary_words(number)
+    commands = [("reconciler plan", "show how apply would set it right")] if number else []
     sections = [
         _heading(plan, page),
         drift_lines(plan.drift, page),
         *_beside(report, page),
-        [page.style.paint("heading", line) for line in fold(said, width)],
+        [page.style.paint("heading", line) for line in fold(said, width)] + _known(plan, page),
         _next(commands, page),
     ]
     return _joined(sections)
@@ -118,23 +121,32 @@ def _beside(report: Report, page: Page) -> list[list[str]]:
     diagnostics = [
         diagnostic_lines(each, page.style, page.width) for each in report.plan.diagnostics
     ]
-    return [recovered, unmanaged, *diagnostics]
+    return [recovered, unmanaged, *_known_and_notes(report, page), *diagnostics]
+
+
+def _known_and_notes(report: Report, page: Page) -> list[list[str]]:
+    """Return the sections for those who want to know more: drift that is ignored, remarks."""
+    if not page.verbose:
+        return []
+    known = drift_lines(report.plan.known_drift, page)
+    notes = [
+        line for each in report.notes for line in paragraph(f"note: {clean(each)}", page.width)
+    ]
+    title = page.style.paint("heading", "Changed outside of reconciler, and ignored:")
+    return [[title, *known] if known else [], notes]
+
+
+def _known(plan: Plan, page: Page) -> list[str]:
+    words = known_drift_words(len(plan.known_drift), is_listed=page.verbose > 0)
+    return [page.style.paint("context", line) for line in fold(words, page.width)] if words else []
 
 
 def _summary(report: Report, page: Page) -> list[str]:
     plan, summary = report.plan, report.plan.summary
     doing = to_do(summary)
-    defined = counted(summary.noop, "job")
-    blocked = f", {summary.blocked:,} blocked" if summary.blocked else ""
-    if doing:
-        said = f"Plan: {doing}{blocked}. {summary.noop:,} unchanged."
-    elif blocked:
-        said = f"Nothing to do now: {summary.blocked:,} blocked, {defined} as defined."
-    elif summary.noop:
-        said = f"Nothing to do. {defined} as defined."
-    else:
-        said = "Nothing to do. No jobs are defined."
-    lines = [page.style.paint("heading", line) for line in fold(said, page.width)]
+    said = fold(summary_words(summary), page.width)
+    lines = [page.style.paint("heading", line) for line in said]
+    lines += fold(cost, page.width) if (cost := estimate_words(plan.estimate)) else []
     touched = plan.by_address
     failed = [
         address
@@ -149,6 +161,7 @@ def _summary(report: Report, page: Page) -> list[str]:
         how = "" if page.verbose else " (-v lists them)"
         words = f"{counted(unmanaged, 'job')} on the platform unmanaged{how}."
         lines += [page.style.paint("context", line) for line in fold(words, page.width)]
+    lines += _known(plan, page)
     if plan.digest and doing:
         lines.append(page.style.paint("context", f"Digest: {clean(plan.digest)}"))
     if report.saved_to and report.command == "plan":

@@ -181,7 +181,7 @@ def format_duration(milliseconds: int) -> str:
     """Return a duration in its two greatest units: `3.2 s`, `4m 12s`, `1h 12m`, `3d 4h`."""
     if milliseconds < 59_950:
         return f"{max(milliseconds, 0) / 1000:.1f} s"
-    seconds = round(milliseconds / 1000)
+    seconds = (milliseconds + 500) // 1000
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return f"{days}d {hours % 24}h"

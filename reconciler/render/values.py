@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from reconciler.model.plan import FieldChange
@@ -12,6 +14,7 @@ NOT_SET = "(not set)"
 _PATH_LIMIT = 30
 _LINES = 12
 _KEPT = 24
+_MEANINGS = {" ": "context", "-": "delete", "+": "create"}
 
 
 def format_value(value: Any) -> str:
@@ -44,6 +47,15 @@ def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from flattened(each, f"{path}[{index}]")
     elif path:
         yield path, value
+
+
+def with_sorted_keys(value: Any) -> Any:
+    """Return a plain value with the keys of every mapping sorted."""
+    if isinstance(value, Mapping):
+        return {key: with_sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [with_sorted_keys(each) for each in value]
+    return value
 
 
 def field_lines(fields: Iterable[tuple[str, Any]], width: int, style: Style) -> list[str]:
@@ -99,19 +111,30 @@ def _change(
 
 def _both(before: Any, after: Any, width: int, style: Style, *, complete: bool) -> list[str]:
     """Return the old and the new value below each other, reduced to where they differ."""
-    old, new = _value_lines(before), _value_lines(after)
-    if complete:
-        start, end = 0, 0
-    else:
-        start, end = _common(old, new)
-        if len(old) == len(new) == 1:
-            old, new = _around_difference(old[0], new[0], 2 * width)
-    context, closing = old[max(start - 1, 0) : start], old[len(old) - end :][:1]
-    lines = [*_signed(" ", context, width, style, "context", complete=complete)]
-    lines += _signed("-", old[start : len(old) - end], width, style, "delete", complete=complete)
-    lines += _signed("+", new[start : len(new) - end], width, style, "create", complete=complete)
-    lines += _signed(" ", closing, width, style, "context", complete=complete)
+    lines = []
+    signed = difference(before, after, around=None if complete else 2 * width)
+    for sign, group in groupby(signed, key=itemgetter(0)):
+        texts = [text for _, text in group]
+        lines += _signed(sign, texts, width, style, _MEANINGS[sign], complete=complete)
     return lines
+
+
+def difference(before: Any, after: Any, *, around: int | None = None) -> list[tuple[str, str]]:
+    """Return the old and the new value as clean lines, each with `-`, `+` or a space before it.
+
+    With `around`, common lines are left out but for one on each side, and of two lines longer
+    than that many characters what they have in common; without, both values are complete.
+    """
+    old, new = _value_lines(before), _value_lines(after)
+    start, end = (0, 0) if around is None else _common(old, new)
+    if around is not None and len(old) == len(new) == 1:
+        old, new = _around_difference(old[0], new[0], around)
+    return [
+        *((" ", text) for text in old[max(start - 1, 0) : start]),
+        *(("-", text) for text in old[start : len(old) - end]),
+        *(("+", text) for text in new[start : len(new) - end]),
+        *((" ", text) for text in old[len(old) - end :][:1]),
+    ]
 
 
 def _signed(

@@ -1,7 +1,15 @@
 """How kinds, reasons and drift are called when people read of them."""
 
-from reconciler.model.plan import Action, ActionKind, DriftKind, Reason, Summary
-from reconciler.render.text import clean, listed
+from reconciler.model.plan import (
+    Action,
+    ActionKind,
+    DriftKind,
+    Estimate,
+    KnownDrift,
+    Reason,
+    Summary,
+)
+from reconciler.render.text import clean, counted, listed
 
 SYMBOLS = {
     ActionKind.CREATE: "+",
@@ -13,6 +21,17 @@ SYMBOLS = {
     ActionKind.NOOP: "=",
     ActionKind.BLOCKED: "...",
 }
+
+ORDER = (
+    ActionKind.REPLACE,
+    ActionKind.DELETE,
+    ActionKind.CREATE,
+    ActionKind.UPDATE,
+    ActionKind.ADOPT,
+    ActionKind.FORGET,
+    ActionKind.BLOCKED,
+)
+"""In which order documents tell the kinds: first what destroys."""
 
 PAST = {
     ActionKind.CREATE: "created",
@@ -66,6 +85,52 @@ def reason_words(action: Action) -> str:
     if known is None:
         return clean(action.reason.replace("_", " "))
     return f"{known} {clean(count)}" if count else known
+
+
+def summary_words(summary: Summary) -> str:
+    """Return what a plan comes to, in a sentence."""
+    doing, defined = to_do(summary), counted(summary.noop, "job")
+    blocked = f", {summary.blocked:,} blocked" if summary.blocked else ""
+    if doing:
+        return f"Plan: {doing}{blocked}. {summary.noop:,} unchanged."
+    if blocked:
+        return f"Nothing to do now: {summary.blocked:,} blocked, {defined} as defined."
+    if summary.noop:
+        return f"Nothing to do. {defined} as defined."
+    return "Nothing to do. No jobs are defined."
+
+
+def drift_summary_words(number: int) -> str:
+    """Return what was found out about drift, in a sentence."""
+    if not number:
+        return "No drift: every recorded job is as it was left."
+    return f"Drift: {counted(number, 'job')} changed outside of reconciler."
+
+
+def known_drift_words(number: int, *, is_listed: bool) -> str:
+    """Return how much drift is ignored since the definition knows of it; empty for none."""
+    if not number:
+        return ""
+    how = "" if is_listed else " (-v lists it)"
+    return f"Known drift ignored: {counted(number, 'entry', 'entries')}{how}."
+
+
+def ignored_words(drift: KnownDrift) -> str:
+    """Return why drift is ignored, and for how long."""
+    until = f" (until {drift.until})" if drift.until else ""
+    return f"ignored: {clean(drift.ignored_because)}{until}"
+
+
+def estimate_words(estimate: Estimate | None) -> str:
+    """Return what the plan costs; empty when it starts nothing, or there are no prices."""
+    if estimate is None or not (estimate.cost or estimate.unknown):
+        return ""
+    unit = f" {clean(estimate.currency)}" if estimate.currency else ""
+    known = f"Estimated cost: {estimate.cost:,.2f}{unit}"
+    if not estimate.unknown:
+        return f"{known}."
+    number = counted(len(estimate.unknown), "job")
+    return f"{known}, and more for {number} of unknown cost: {listed(estimate.unknown, 5)}."
 
 
 def drift_words(kind: DriftKind) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import completing, options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
 from reconciler.cli.settings import Settings
@@ -11,7 +11,7 @@ from reconciler.model.address import Address
 
 
 @click.command()
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", shell_complete=completing.defined)
 @click.argument("job_id", metavar="[ID]", required=False)
 @options.definition_options
 @options.state_options

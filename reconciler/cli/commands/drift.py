@@ -5,7 +5,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
-from reconciler.cli.plans import DIFFERENCES
+from reconciler.cli.plans import DIFFERENCES, FORMATS, documents
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
 
@@ -27,7 +27,8 @@ def command(settings: Settings) -> int:
     from reconciler.render.structured import drift_json
     from reconciler.render.terminal import render_drift
 
-    output, workspace, interrupts = Output(settings), Workspace(settings), Interrupts()
+    output = Output(settings, FORMATS)
+    workspace, interrupts = Workspace(settings), Interrupts()
     progress = output.progress()
     with (
         interrupts.installed(),
@@ -41,6 +42,7 @@ def command(settings: Settings) -> int:
                 report, width=output.width, color=output.color, verbose=output.verbose
             ),
             "json": lambda: drift_json(report),
+            **documents(report, output),
         }
     )
     return DIFFERENCES if report.plan.drift else 0

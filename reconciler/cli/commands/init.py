@@ -34,9 +34,11 @@ def command() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             click.echo(f"Wrote {path}.")
-    known = _IGNORE.read_text().splitlines() if _IGNORE.exists() else []
+    present = _IGNORE.read_bytes() if _IGNORE.exists() else b""
+    known = present.decode(errors="surrogateescape").splitlines()
     missing = [entry for entry in starter.IGNORES if entry not in known]
     if missing:
-        _IGNORE.write_text("\n".join([*known, *missing]) + "\n")
+        text = "\n".join([*known, *missing]) + "\n"
+        _IGNORE.write_bytes(text.encode(errors="surrogateescape"))
         click.echo(f"Wrote {_IGNORE}.")
     click.echo("Next: edit jobs.yaml, then `reconciler plan`.", err=True)

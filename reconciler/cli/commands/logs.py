@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import completing, options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
@@ -10,7 +10,7 @@ from reconciler.model.address import Address
 
 
 @click.command()
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", shell_complete=completing.recorded)
 @options.definition_options
 @options.state_options
 @options.platform_options

@@ -7,7 +7,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output, write_file
-from reconciler.cli.plans import exit_code, renderers
+from reconciler.cli.plans import FORMATS, exit_code, renderers
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
 
@@ -29,14 +29,15 @@ def command(settings: Settings, out: Path | None, detailed_exitcode: bool) -> in
     """Show what apply would do. Writes nothing but the file of -o, and needs no lock.
 
     Ends with 1 when the definition asks for what the platform would refuse, with 5 when a guard
-    would refuse the apply, else with 0.
+    or a policy would refuse the apply, else with 0.
     """
     from dataclasses import replace
 
     from reconciler.engine.plan import plan
     from reconciler.render.structured import plan_json
 
-    output, workspace, interrupts = Output(settings), Workspace(settings), Interrupts()
+    output = Output(settings, FORMATS)
+    workspace, interrupts = Workspace(settings), Interrupts()
     progress = output.progress()
     with (
         interrupts.installed(),

@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.output import Output
-from reconciler.cli.plans import read_plan, renderers
+from reconciler.cli.plans import FORMATS, read_plan, renderers
 from reconciler.cli.settings import Settings
 
 
@@ -19,7 +19,7 @@ def command(settings: Settings, plan: Path) -> None:
     from reconciler.engine.staleness import check_digest
     from reconciler.model.report import Report
 
-    output = Output(settings)
+    output = Output(settings, FORMATS)
     saved = read_plan(plan)
     check_digest(saved)
     output.show(renderers(Report(plan=saved, command="show", saved_to=str(plan)), output))

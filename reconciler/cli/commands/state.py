@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import completing, options
 from reconciler.cli.output import Output
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
@@ -23,7 +23,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("addresses", metavar="[ADDR]...", nargs=-1)
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1, shell_complete=completing.recorded)
 @options.definition_options
 @options.state_options
 @options.output_options
@@ -45,7 +45,7 @@ def list_(settings: Settings, addresses: tuple[str, ...]) -> None:
 
 
 @command.command()
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", shell_complete=completing.recorded)
 @options.definition_options
 @options.state_options
 @options.output_options
@@ -74,8 +74,8 @@ def show(settings: Settings, address: str) -> None:
 
 
 @command.command()
-@click.argument("source")
-@click.argument("target")
+@click.argument("source", shell_complete=completing.recorded)
+@click.argument("target", shell_complete=completing.defined)
 @options.definition_options
 @options.state_options
 @options.output_options
@@ -87,7 +87,9 @@ def mv(settings: Settings, source: str, target: str) -> None:
 
 
 @command.command()
-@click.argument("addresses", metavar="ADDR...", nargs=-1, required=True)
+@click.argument(
+    "addresses", metavar="ADDR...", nargs=-1, required=True, shell_complete=completing.recorded
+)
 @options.definition_options
 @options.state_options
 @options.output_options
@@ -135,7 +137,7 @@ def history(settings: Settings) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.snapshots)
 @options.definition_options
 @options.state_options
 @options.output_options

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import completing, options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
 from reconciler.cli.settings import Settings
@@ -12,7 +12,7 @@ from reconciler.cli.workspace import Workspace
 
 
 @click.command()
-@click.argument("addresses", metavar="[ADDR]...", nargs=-1)
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1, shell_complete=completing.recorded)
 @options.definition_options
 @options.state_options
 @options.platform_options

@@ -16,25 +16,30 @@ from reconciler.cli.workspace import Workspace
 @options.output_options
 @click.pass_obj
 def command(settings: Settings, live: bool) -> None:
-    """Check the definition, offline; every problem is told at once, with its place."""
-    from reconciler.diagnostics import Diagnostic
+    """Check the definition, offline; every problem is told at once, with its place.
+
+    Ends with 5 when nothing but its own policies is against it.
+    """
     from reconciler.engine.plan import check_live
-    from reconciler.errors import DefinitionError
+    from reconciler.errors import DefinitionError, RefusedError
+    from reconciler.model.plan import POLICIES
     from reconciler.render.messages import render_diagnostics
     from reconciler.render.structured import diagnostics_json
 
     output, workspace, interrupts = Output(settings), Workspace(settings), Interrupts()
     definition = workspace.definition
-    problems: tuple[Diagnostic, ...] = ()
+    problems = workspace.violations()
     if live:
         with (
             interrupts.installed(),
             workspace.connected("validate", stop=interrupts.stop) as (context, _),
         ):
-            problems = check_live(context, definition.jobs)
+            problems += check_live(context, definition.jobs)
     errors = [each for each in problems if each.severity == "error"]
-    if errors:
+    if any(each.code not in POLICIES for each in errors):
         raise DefinitionError("The platform would refuse the definition", errors)
+    if errors:
+        raise RefusedError("The definition violates its own policies", errors)
     valid = f"{len(definition.jobs)} job{'s' * (len(definition.jobs) != 1)} valid.\n"
     output.show(
         {

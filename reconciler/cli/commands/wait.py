@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import completing, options
 from reconciler.cli.ends import failure_of
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
@@ -13,7 +13,7 @@ from reconciler.cli.workspace import Workspace
 
 
 @click.command()
-@click.argument("addresses", metavar="[ADDR]...", nargs=-1)
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1, shell_complete=completing.recorded)
 @options.definition_options
 @options.state_options
 @options.platform_options
