@@ -37,6 +37,7 @@ MAY_IMPORT = {
 HOMES = {
     "click": {"cli"},
     "deepdiff": {"planning/diff.py"},
+    "cel_expr_python": {"planning/expressions.py"},
     "requests": {"providers/transport.py"},
     "urllib3": {"providers/transport.py"},
     "yaml": {"definition"},

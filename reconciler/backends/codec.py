@@ -142,7 +142,10 @@ def count_jobs(data: bytes, where: str) -> int:
     if older(_version(body), where):
         return len(decode(data, where).records)
     with parsing(where), collector_paused():
-        return len(from_json(body)["records"])
+        records = from_json(body).get("records", {})
+    if not isinstance(records, dict):
+        raise damaged(where, "its records are none")
+    return len(records)
 
 
 def _version(body: bytes) -> str:
@@ -208,7 +211,8 @@ def older(version: str, where: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:
-    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+\.\d+", version) else None
+    match = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", version)
+    return tuple(map(int, match.groups())) if match else None
 
 
 def damaged(where: str, why: str) -> StateDamagedError:
@@ -251,6 +255,12 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+_OBEYED = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""What JSON leaves as it is, and a terminal would obey: control characters, text directions."""
+
+
 def encode_pull(state: State) -> str:
     """Return the state as JSON for people and scripts, indented, without the salt.
 
@@ -273,7 +283,8 @@ def encode_pull(state: State) -> str:
             for address in sorted(state.intents)
         },
     }
-    return to_json(document, indent=2).decode() + "\n"
+    text = to_json(document, indent=2).decode() + "\n"
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _pulled(record: JobRecord) -> Document:

@@ -26,14 +26,27 @@ _NO_HARD_LINKS = {
 }
 
 
+_WAYS_OUT = {
+    errno.ENOSPC: "Free some space on that disk",
+    errno.EDQUOT: "Free some space, or have the quota raised",
+    errno.EACCES: "See to it that you may read and write there",
+    errno.EPERM: "See to it that you may read and write there",
+    errno.EROFS: "Make that disk writable",
+}
+
+
 @contextmanager
-def explained(verb: str, path: Path, hint: str = "") -> Iterator[None]:
-    """Turn an error of the operating system into a `StateError` that names the file."""
+def explained(verb: str, path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a `StateError`: the file, why, the way out."""
     try:
         yield
     except OSError as error:
-        summary = f"Cannot {verb} the state"
-        raise StateError(summary, f"{path}: {reason(error)}", hint) from error
+        way_out = _WAYS_OUT.get(error.errno or 0, "Check the path and the disk")
+        raise StateError(
+            f"Cannot {verb} the state",
+            f"{path}: {reason(error)}",
+            f"What was recorded is kept. {way_out}, then run the command again.",
+        ) from error
 
 
 def reason(error: OSError) -> str:
@@ -57,6 +70,8 @@ def create_folder(folder: Path) -> None:
         for each in reversed(missing):
             with suppress(FileExistsError):
                 os.mkdir(each, FOLDER_MODE)  # noqa: PTH102 - one system call, as the tests count them
+                if each.stat().st_mode & 0o777 != FOLDER_MODE:
+                    each.chmod(FOLDER_MODE)
                 flush_folder(each.parent)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -73,7 +88,7 @@ def flush_folder(folder: Path) -> None:
 
 def replace(path: Path, data: bytes) -> None:
     """Give a file new contents: after a crash at any instant it has the former or these."""
-    with explained("write", path, "What was recorded before is untouched."):
+    with explained("write", path):
         temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
         try:
             _write_new(temporary, data)
@@ -96,7 +111,7 @@ def remove_temporaries(path: Path) -> None:
 
 def keep_copy(path: Path, copy: Path) -> None:
     """Keep a file under a second name, durably; a name that exists is a copy already kept."""
-    with explained("keep a copy of", path, "What was recorded before is untouched."):
+    with explained("keep a copy of", path):
         try:
             os.link(path, copy)
         except FileExistsError:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from reconciler.errors import StateLockedError
-from reconciler.model.base import Model
+from reconciler.model.base import Model, Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Text(Model):
     host: str
     pid: int
     command: str
-    since: datetime
+    since: Moment
 
 
 def this_process(command: str) -> Holder:

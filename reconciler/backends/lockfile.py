@@ -49,7 +49,8 @@ def hold(
     finally:
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
-        os.close(descriptor)
+        with suppress(OSError):  # whatever it reports, the descriptor and the lock are gone
+            os.close(descriptor)
 
 
 def holder(path: Path) -> Holder | None:

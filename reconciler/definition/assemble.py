@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.definition import endpoints, schema
+from reconciler.definition import endpoints, policies, schema
+from reconciler.definition.compounds import Object
 from reconciler.definition.jobs import Builder
 from reconciler.definition.problems import Problems, did_you_mean
 from reconciler.definition.references import References
@@ -12,8 +13,9 @@ from reconciler.definition.shapes import BROKEN, Scope, Text
 from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, quote
 from reconciler.model.definition import Definition, SourceFile
 from reconciler.model.platform import LOCAL, PlatformSettings
+from reconciler.model.policy import Policies
 
-_MERGED: Final = ("variables", "defaults", "jobs")
+_MERGED: Final = ("variables", "defaults", "jobs", "policies")
 _STACK = Text("Stack.", pattern=schema.STACK_NAME, rule=schema.STACK_RULE)
 
 
@@ -30,8 +32,8 @@ class _Entry:
 class _Sections:
     """What all files say together.
 
-    `single` holds each place where `version`, `stack` or `platform` is written; `merged` has one
-    mapping for each of `variables`, `defaults` and `jobs`, whose marks know their file.
+    `single` holds each place where a section is written that a definition has once; `merged` has
+    one mapping for each section of named entries, whose marks know their file.
     """
 
     single: dict[str, list[_Entry]] = field(default_factory=dict)
@@ -66,9 +68,15 @@ def assemble(
     platform = _platform(sections.single.get("platform", ()), references, problems)
     builder = Builder(problems, references, sections.merged["defaults"])
     jobs = builder.build(sections.merged["jobs"])
+    demands = _policies(sections, references, problems)
+    ignored = [
+        entry
+        for drift in sections.single.get("drift", ())
+        for entry in policies.ignored_drift(drift.value, drift.mark, references, problems)
+    ]
     if problems.count or stack is None or platform is None:
         return None
-    return Definition(stack=stack, platform=platform, jobs=jobs, sources=sources)
+    return Definition(stack, platform, jobs, sources, demands, tuple(ignored))
 
 
 def _gather(trees: Sequence[MappingNode], problems: Problems) -> _Sections:
@@ -236,6 +244,29 @@ def _platform(
     for key in ("endpoint", "auth_url"):
         _check_url(settings, key, node, scope)
     return None if problems.count else PlatformSettings.model_validate(settings)
+
+
+def _policies(sections: _Sections, references: References, problems: Problems) -> Policies:
+    limits, node = _once("limits", policies.LIMITS, sections, references, problems)
+    cost, _ = _once("cost", policies.COST, sections, references, problems)
+    return Policies(
+        rules=policies.rules(sections.merged["policies"], problems),
+        limits=policies.limits(limits, node, problems),
+        prices=policies.prices(cost),
+    )
+
+
+def _once(
+    section: str, shape: Object, sections: _Sections, references: References, problems: Problems
+) -> tuple[dict[str, Any], MappingNode]:
+    """Return the values of a section that a definition has once, empty when it has none."""
+    entries = sections.single.get(section, [])
+    scope = Scope(problems, references)
+    read = [shape.read(each.value, each.mark, scope, section) for each in entries]
+    _same(section, entries, read, problems)
+    if read and isinstance(read[0], dict) and isinstance(entries[0].value, MappingNode):
+        return read[0], entries[0].value
+    return {}, MappingNode(0)
 
 
 def _check_url(settings: dict[str, Any], key: str, node: MappingNode, scope: Scope) -> None:

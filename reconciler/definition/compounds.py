@@ -68,6 +68,32 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping of names that the user chooses to values of one shape."""
+
+    description: str
+    item: Shape
+
+    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
+        """Return the mapping without what is not written; BROKEN stands for a broken value."""
+        if not isinstance(value, MappingNode):
+            return _not_a_mapping(value, mark, scope, name)
+        return {
+            key: self.item.read(item, at, scope, key)
+            for key, item, _, at in value.entries()
+            if item is not None
+        }
+
+    def json(self) -> dict[str, Any]:
+        """Return the schema."""
+        return {
+            "description": self.description,
+            "type": "object",
+            "additionalProperties": {"anyOf": [self.item.json(), {"type": "null"}]},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Object:
     """A mapping with known keys.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from reconciler.definition import schema
 from reconciler.definition.normalise import Rules, merge
-from reconciler.definition.problems import Problems
+from reconciler.definition.problems import EnoughError, Problems
 from reconciler.definition.references import References
 from reconciler.definition.shapes import BROKEN, Scope
 from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, locate, quote
@@ -13,6 +13,8 @@ from reconciler.model.address import JOB_NAME, Address
 from reconciler.model.job import DesiredJob, Lifecycle
 from reconciler.model.spec import JobSpec
 
+MAX_INHERITED = 10_000_000
+"""How many values all jobs together may inherit."""
 _LIFECYCLE = Lifecycle()
 
 
@@ -28,6 +30,8 @@ class Builder:
         self._defaults = self._read_defaults("job")
         self._defaults_use_job = references.job_names_used > before
         self._names: dict[str, tuple[str, Mark]] = {}
+        self._inherited = 0
+        self._each_inherits = _size(self._defaults)
 
     def build(self, jobs: MappingNode) -> dict[Address, DesiredJob]:
         """Return every sound job in the order of the files, and tell what is wrong."""
@@ -55,6 +59,7 @@ class Builder:
                 mark, "Wrong type", f"it must be a mapping of keys to values, not {kind_of(value)}."
             )
             return None
+        self._count_inherited(key_mark)
         scope.job = self._name(address, node, scope)
         own = schema.JOB.read(node, mark, scope, "")
         defaults = self._read_defaults(scope.job) if self._defaults_use_job else self._defaults
@@ -73,7 +78,20 @@ class Builder:
             labels=merged.values.get("labels", {}),
             location=locate(key_mark, problems.files),
             fields=written,
+            estimated_hours=merged.values.get("estimated_hours"),
         )
+
+    def _count_inherited(self, mark: Mark) -> None:
+        """Bound the product of jobs and defaults, either of which a small file can hold many of."""
+        self._inherited += self._each_inherits
+        if self._inherited > MAX_INHERITED:
+            self._problems.add(
+                mark,
+                "Too many inherited values",
+                f"Up to here the jobs inherit more than {MAX_INHERITED:,} values.",
+                "Move what few jobs need from `defaults` to those jobs.",
+            )
+            raise EnoughError
 
     def _name(self, address: Address, node: MappingNode, scope: Scope) -> str:
         """Return the name on the platform; the key when the written one is broken."""
@@ -103,3 +121,14 @@ class Builder:
         node = self._defaults_node
         read: dict[str, Any] = schema.DEFAULTS.read(node, node.mark, scope, "defaults")
         return read
+
+
+def _size(value: Any) -> int:
+    """Return how many values stand in a plain value, itself included."""
+    match value:
+        case dict():
+            return 1 + sum(map(_size, value.values()))
+        case list():
+            return 1 + sum(map(_size, value))
+        case _:
+            return 1

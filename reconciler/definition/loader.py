@@ -8,14 +8,15 @@ from pathlib import Path
 
 from reconciler.definition import reader
 from reconciler.definition.assemble import assemble
-from reconciler.definition.problems import Problems
+from reconciler.definition.problems import EnoughError, Problems
 from reconciler.definition.tree import MAX_FILES, MappingNode
 from reconciler.errors import DefinitionError, UsageError
 from reconciler.model.definition import Definition, SourceFile
 
 DEFAULT_FILE = "jobs.yaml"
 DEFAULT_FOLDER = "jobs"
-_SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json")
+"""What the files of a folder end in that make a definition."""
 
 
 def load(
@@ -36,6 +37,21 @@ def _load(
     paths: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
 ) -> Definition:
     problems = Problems()
+    try:
+        definition = _assembled(paths, variables, environment, problems)
+    except EnoughError:
+        definition = None
+    if definition is None:
+        raise DefinitionError("The definition is not valid", problems.sorted())
+    return definition
+
+
+def _assembled(
+    paths: Sequence[Path],
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    problems: Problems,
+) -> Definition | None:
     trees: list[MappingNode] = []
     sources: list[SourceFile] = []
     files = _limited(list(_files(paths, problems)), problems)
@@ -47,7 +63,7 @@ def _load(
             tree = reader.read(data, problems.add_file(name, data), problems)
             trees += [] if tree is None else [tree]
     complete = complete and len(trees) == len(files)
-    definition = assemble(
+    return assemble(
         trees,
         tuple(sources),
         variables=variables,
@@ -55,9 +71,18 @@ def _load(
         problems=problems,
         complete=complete,
     )
-    if definition is None:
-        raise DefinitionError("The definition is not valid", problems.sorted())
-    return definition
+
+
+def read_files(paths: Sequence[Path]) -> list[tuple[Path, bytes]]:
+    """Return the files that `load` would read, each with its bytes, without looking into them.
+
+    Raises DefinitionError with every path that leads to none and every file that cannot be read.
+    """
+    problems = Problems()
+    found = [(path, _read(path, problems)) for path in _files(paths, problems)]
+    if problems.count:
+        raise DefinitionError("The definition cannot be read", problems.sorted())
+    return [(path, data) for path, data in found if data is not None]
 
 
 @contextmanager
@@ -81,7 +106,7 @@ def default_paths(folder: Path) -> list[Path]:
     try:
         if file.is_file():
             return [file]
-        if below.is_dir() and any(each.suffix in _SUFFIXES for each in below.iterdir()):
+        if below.is_dir() and any(each.suffix in SUFFIXES for each in below.iterdir()):
             return [below]
     except OSError as error:
         reason = error.strerror or str(error)
@@ -125,7 +150,7 @@ def _files_of(path: Path, problems: Problems) -> list[Path]:
         if not path.is_dir():
             return [path]
         found = sorted(
-            each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.is_dir()
+            each for each in path.iterdir() if each.suffix in SUFFIXES and not each.is_dir()
         )
     except (OSError, ValueError) as error:
         _cannot_read(path, error, problems)

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from reconciler.definition.tree import (
     Mark,
@@ -14,10 +15,18 @@ from reconciler.definition.tree import (
     quote,
     split_lines,
 )
-from reconciler.diagnostics import Diagnostic, error
+from reconciler.diagnostics import Diagnostic, Location, error
 
 LIMIT = 1000
 """How many problems are kept; nobody reads more, and a hostile file must not fill the memory."""
+
+
+_WORDS = 1000
+"""Among how many known words one that was meant is looked for."""
+
+
+class EnoughError(Exception):
+    """There is no use in reading on; never leaves this package."""
 
 
 class Problems:
@@ -53,11 +62,14 @@ class Problems:
     ) -> None:
         """Keep a problem, whose detail opens with `where`.
 
-        Without a mark it belongs to no place in a file.
+        Without a mark it belongs to no place in a file. Raises `EnoughError` when there are too
+        many: what each further one costs would add up, in a file that was made for it, to hours.
         """
         self.count += 1
         key = (mark, summary, detail)
-        if key not in self._found and len(self._found) < LIMIT:
+        if key not in self._found:
+            if len(self._found) >= LIMIT:
+                raise EnoughError
             location = None if mark is None else locate(mark, self.files)
             self._found[key] = error(
                 summary, where + detail, hint, address=address, location=location
@@ -75,9 +87,7 @@ class Problems:
         it).
         """
         file, line, column = file_of(mark), line_of(mark), column_of(mark)
-        if file not in self._lines:
-            self._lines[file] = split_lines(self._data[file].decode("utf-8-sig", "replace"))
-        lines = self._lines[file]
+        lines = self._source(file)
         for number in range(line, len(lines)):
             text = lines[number]
             found = text.find(needle, column if number == line else 0)
@@ -87,6 +97,31 @@ class Problems:
             if found >= 0:
                 return pack(file, number, found) if text.startswith(expected, found) else mark
         return mark
+
+    def lines_of(self, mark: Mark, text: str) -> tuple[Location, ...]:
+        """Return where each line of a text that is written at a mark begins.
+
+        Ends before the first line that the file does not show as it is: an escape may hide it, or
+        lines be folded.
+        """
+        file, number, column = file_of(mark), line_of(mark), column_of(mark)
+        source, places = self._source(file), list[Location]()
+        if number < len(source) and source[number][column : column + 1] in ("|", ">"):
+            number, column = number + 1, 0
+        for line in text.rstrip("\n").split("\n"):
+            bare = line.strip()
+            found = source[number].find(bare, column) if number < len(source) else -1
+            if found < 0:
+                break
+            start = found - (len(line) - len(line.lstrip()))
+            places.append(Location(self.files[file], number + 1, max(start, 0) + 1))
+            number, column = number + 1, 0
+        return tuple(places)
+
+    def _source(self, file: int) -> list[str]:
+        if file not in self._lines:
+            self._lines[file] = split_lines(self._data[file].decode("utf-8-sig", "replace"))
+        return self._lines[file]
 
     def sorted(self) -> list[Diagnostic]:
         """Return the problems in the order of their places, those without one first."""
@@ -102,7 +137,7 @@ def _order(problem: Diagnostic) -> tuple[str, int, int, str]:
 
 def suggest(wrong: str, known: Iterable[str]) -> str | None:
     """Return the known word that the user most likely meant, if one is close enough."""
-    return _closest(wrong[:64], tuple(known))
+    return _closest(wrong[:64], tuple(islice(known, _WORDS)))
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from reconciler.definition.problems import Problems, did_you_mean, suggest
+from reconciler.definition.problems import EnoughError, Problems, did_you_mean, suggest
 from reconciler.definition.tree import Mark, quote
 
 BEGIN = "${"
@@ -11,6 +11,8 @@ _TOKEN = re.compile(r"\$\$\{|\$\{([^{}$\n]*)\}|\$\{")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPED = "$${"
 _REMEMBERED = 1000
+MAX_ADDED = 64 * 1024 * 1024
+"""How many characters references may add to those that are written out."""
 _MOST_TOLD = 10  # in one text; finding a place takes time in proportion to the text
 _ESCAPE_HINT = "Write `$${` where a literal `${` is meant."
 
@@ -36,6 +38,7 @@ class References:
         self._variables = variables
         self._complete = complete
         self._resolved: dict[str, str] = {}
+        self._added = 0
         self.job_names_used = 0
 
     def resolve(self, text: str, mark: Mark, job: str | None = None) -> str | None:
@@ -50,6 +53,7 @@ class References:
         for token in _TOKEN.finditer(text):
             value = BEGIN if token[0] == _ESCAPED else self._value(token[1], job)
             if isinstance(value, str):
+                self._count(len(value), mark)
                 parts += (text[end : token.start()], value)
                 end = token.end()
                 continue
@@ -65,6 +69,18 @@ class References:
         if self.job_names_used == names_used and len(self._resolved) < _REMEMBERED:
             self._resolved[text] = resolved
         return resolved
+
+    def _count(self, added: int, mark: Mark) -> None:
+        """Bound what references add up to, before it is put together."""
+        self._added += added
+        if self._added > MAX_ADDED:
+            self._problems.add(
+                mark,
+                "References stand for too much text",
+                f"Up to here they add more than {MAX_ADDED:,} characters.",
+                "Shorten the values of the variables.",
+            )
+            raise EnoughError
 
     def _value(self, inner: str | None, job: str | None) -> str | tuple[str, str, str] | None:
         """Return what a reference stands for, a problem, or None for a problem told before."""

@@ -7,8 +7,9 @@ each other, which need each other) are in `normalise`.
 import re
 from typing import Any, Final
 
+from reconciler.definition import policies
 from reconciler.definition.compounds import ListOf, Object, Texts
-from reconciler.definition.shapes import Boolean, Integer, Shape, Text
+from reconciler.definition.shapes import Boolean, Integer, Number, Shape, Text
 from reconciler.model.address import JOB_NAME
 from reconciler.model.platform import LOCAL
 
@@ -118,6 +119,14 @@ _COMMON_FIELDS: dict[str, Shape] = {
         "File that starts the training: relative to `code_dir`, or a whole path inside it.",
         examples=("train.py",),
     ),
+    "inputs": ListOf("What the job reads.", _INPUT),
+    "output": _OUTPUT,
+    "outputs": ListOf(
+        "What the job writes, when it is more than one folder; instead of `output`.",
+        _OUTPUT,
+        key="path",
+    ),
+    "log_dir": Text("Object storage folder for the logs.", examples=("/bucket/logs/",)),
     "parameters": Texts(
         "Hyperparameters. Values reach the job exactly as written: `1e-3` stays `1e-3`.",
         _NOT_EMPTY,
@@ -128,14 +137,6 @@ _COMMON_FIELDS: dict[str, Shape] = {
         _NAME_OF_ENVIRONMENT,
         "letters, digits and _, and not start with a digit",
     ),
-    "inputs": ListOf("What the job reads.", _INPUT),
-    "output": _OUTPUT,
-    "outputs": ListOf(
-        "What the job writes, when it is more than one folder; instead of `output`.",
-        _OUTPUT,
-        key="path",
-    ),
-    "log_dir": Text("Object storage folder for the logs.", examples=("/bucket/logs/",)),
     "volumes": ListOf("Mounts inside the job's container.", _VOLUME),
     "notification": Object(
         "Whom the platform tells about the job.",
@@ -154,6 +155,9 @@ _COMMON_FIELDS: dict[str, Shape] = {
         "Labels for filters and policies; they stay with us and never reach the platform.",
         _NOT_EMPTY,
         _ANY_NAME_RULE,
+    ),
+    "estimated_hours": Number(
+        "How long you think that a run takes; for costs and limits, it never reaches the platform."
     ),
     "lifecycle": LIFECYCLE,
 }
@@ -246,7 +250,18 @@ VARIABLE: Final = Object(
     shorthand="default",
 )
 
-TOP_LEVEL: Final = ("version", "stack", "platform", "variables", "defaults", "jobs")
+TOP_LEVEL: Final = (
+    "version",
+    "stack",
+    "platform",
+    "variables",
+    "defaults",
+    "jobs",
+    "policies",
+    "limits",
+    "cost",
+    "drift",
+)
 
 
 def json_schema() -> dict[str, Any]:
@@ -272,6 +287,12 @@ def json_schema() -> dict[str, Any]:
             "variables": _named(VARIABLE, "Variables.", VARIABLE_NAME),
             "defaults": DEFAULTS.json(),
             "jobs": _named(JOB, "The jobs that should exist, by address.", JOB_NAME),
+            "policies": _named(
+                policies.POLICY, "What jobs, actions and plans must keep to.", policies.POLICY_NAME
+            ),
+            "limits": policies.LIMITS.json(),
+            "cost": policies.COST.json(),
+            "drift": policies.DRIFT.json(),
         },
     }
 

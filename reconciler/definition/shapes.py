@@ -7,6 +7,7 @@ Where a problem was told, the value is BROKEN: written, but of no use to further
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Protocol
 
@@ -25,6 +26,7 @@ BROKEN: Final = Broken.BROKEN
 """Stands for a value whose problem has been told."""
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?")
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_ENDS = re.compile("[\n\r\x85\u2028\u2029]")
 _REFERENCE_JSON = {"type": "string", "pattern": r"\$\{"}
@@ -165,6 +167,28 @@ class Integer:
         number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
         text = {"type": "string", "pattern": rf"^(?:{_INTEGER.pattern})$|\$\{{"}
         return {"description": self.description, "anyOf": [number, text]}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number from 0 in decimal digits, with a point if it needs one; kept exactly."""
+
+    description: str
+
+    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
+        """Return the number as a Decimal."""
+        text = ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
+        if text is BROKEN:
+            return BROKEN
+        if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+            said = f"{quote(name)} must be a number from 0, not {_shown(text, value)}."
+            return scope.tell(mark, "Wrong type", said, "Write it in digits, such as 12 or 0.85.")
+        return Decimal(text)
+
+    def json(self) -> dict[str, Any]:
+        """Return the schema; a text may hold the digits, or references."""
+        text = {"type": "string", "pattern": rf"^(?:{_DECIMAL.pattern})$|\$\{{"}
+        return {"description": self.description, "anyOf": [{"type": "number", "minimum": 0}, text]}
 
 
 @dataclass(frozen=True, slots=True)

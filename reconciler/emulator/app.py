@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from reconciler.emulator.admin import Admin
 from reconciler.emulator.faultlayer import FaultLayer
 from reconciler.emulator.faults import Faults
+from reconciler.emulator.guard import Guard
 from reconciler.emulator.iam import DAY, Iam, Tokens
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.model import Project
@@ -93,7 +94,7 @@ class Emulator:
             exception_handlers={404: _unknown_api, 405: _unknown_method, 500: _internal_error},
         )
         app.router.redirect_slashes = False
-        return FaultLayer(app, self)
+        return Guard(FaultLayer(app, self))
 
 
 async def _unknown_api(_request: Request, _error: Exception) -> Response:

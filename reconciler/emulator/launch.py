@@ -62,7 +62,7 @@ def ensure(
     running = find(store, buckets)
     if running is not None:
         return running
-    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(store)
     with _launching(store, time.monotonic() + wait):
         deadline = time.monotonic() + wait
         endpoint = _await_endpoint(store, deadline)
@@ -139,6 +139,14 @@ def serve(
         run_server(store, buckets, settings, ready)
     except (StoreError, OSError) as error:
         raise EmulatorError(f"The emulator cannot serve {store}: {error}") from error
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, which only their owner enters."""
+    for each in reversed((folder, *folder.parents)):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+            each.chmod(0o700)
 
 
 # -- finding

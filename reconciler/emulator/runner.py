@@ -17,7 +17,7 @@ from reconciler.emulator.errors import RefusedError
 from reconciler.emulator.launching import plan_workers
 from reconciler.emulator.logs import Logs, LogWriter
 from reconciler.emulator.model import Job, Status, Version
-from reconciler.emulator.paths import writable_folder
+from reconciler.emulator.paths import local_path, writable_folder
 from reconciler.emulator.workers import Worker
 
 _SERVICE = "[ModelArts Service Log]"
@@ -195,10 +195,12 @@ class Runner:
         if not run.version.work.log_dir:
             return
         with contextlib.suppress(OSError, RefusedError):
-            folder = writable_folder(run.root, run.version.work.log_dir, create=True)
+            log_dir = run.version.work.log_dir
+            writable_folder(run.root, log_dir, create=True)
             for worker in range(run.version.work.workers):
                 name = f"{run.job.name}-{run.version.name}.{worker}.log"
-                self._logs.export(run.version.id, worker, folder / name)
+                target = local_path(run.root, f"{log_dir.removesuffix('/')}/{name}")
+                self._logs.export(run.version.id, worker, target)
 
 
 def free_slots(cpus: Callable[[], int | None]) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler.emulator.launch import private_folder
 from reconciler.emulator.model import Job, Project, Status, Version, Work
 
 FORMAT = 1
@@ -51,7 +52,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         folder.chmod(0o700)
         self.folder = folder.resolve()
         self._lock = _hold(self.folder / "lock")
@@ -175,6 +176,7 @@ def write_private(path: Path, data: dict[str, Any]) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
         json.dump(data, file, indent=1)
     fresh.replace(path)
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from datetime import datetime
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Model(BaseModel):
@@ -23,6 +24,16 @@ class Model(BaseModel):
         for name in copied.__dict__.keys() - type(copied).model_fields.keys():
             del copied.__dict__[name]
         return copied
+
+
+def _within_calendars(moment: datetime) -> datetime:
+    if moment.tzinfo is None or not 1970 <= moment.year < 9999:
+        raise ValueError("must be a time with its zone, from 1970 on")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_within_calendars)]
+"""A moment that can be compared, shifted and shown in any time zone."""
 
 
 def canonical_json(value: Any) -> bytes:

@@ -7,6 +7,7 @@ from reconciler.model.address import Address
 from reconciler.model.base import Model
 from reconciler.model.job import DesiredJob
 from reconciler.model.platform import PlatformSettings
+from reconciler.model.policy import IgnoreDrift, Policies
 
 
 class SourceFile(Model):
@@ -18,9 +19,14 @@ class SourceFile(Model):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """Which jobs should exist, and where. `jobs` is in the order of the files."""
+    """Which jobs should exist, and where. `jobs` is in the order of the files.
+
+    `policies` is what the definition demands of its plans, `ignored_drift` what drift it knows of.
+    """
 
     stack: str
     platform: PlatformSettings
     jobs: Mapping[Address, DesiredJob] = field(default_factory=dict)
     sources: tuple[SourceFile, ...] = ()
+    policies: Policies = field(default_factory=Policies)
+    ignored_drift: tuple[IgnoreDrift, ...] = ()

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
 from reconciler.diagnostics import Location
 from reconciler.model.address import Address
-from reconciler.model.base import Model
+from reconciler.model.base import Model, Moment
 from reconciler.model.spec import JobSpec
 
 
@@ -51,6 +52,7 @@ class DesiredJob:
 
     `fields` maps a dotted path of the spec (`flavor`, `engine.version`, `parameters.lr`) to the
     place where it was written, for diagnostics; a path that was inherited points at its origin.
+    `estimated_hours` is how long the user thinks that it runs.
     """
 
     address: Address
@@ -59,6 +61,7 @@ class DesiredJob:
     labels: Mapping[str, str] = field(default_factory=dict)
     location: Location | None = None
     fields: Mapping[str, Location] = field(default_factory=dict)
+    estimated_hours: Decimal | None = None
 
     def place(self, path: str) -> Location | None:
         """Return where a field was written, or where its nearest parent or the job was."""
@@ -76,7 +79,7 @@ class Outcome(Model):
     """
 
     status: Status
-    seen_at: datetime
+    seen_at: Moment
     duration_ms: int | None = None
 
 
@@ -95,7 +98,7 @@ class JobRecord(Model):
     protect: bool = False
     retain: bool = False
     attempt: int = 1
-    created_at: datetime | None = None
+    created_at: Moment | None = None
     outcome: Outcome | None = None
 
     @property

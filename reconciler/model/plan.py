@@ -1,14 +1,15 @@
 """The plan document: what apply would do, on what condition, as people review it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from reconciler.diagnostics import Diagnostic, Location, Severity
 from reconciler.model.address import Address
-from reconciler.model.base import Model, digest
+from reconciler.model.base import Model, Moment, digest
 from reconciler.model.definition import SourceFile
 from reconciler.model.job import JobRecord
 from reconciler.model.platform import PlatformIdentity
@@ -112,6 +113,24 @@ class Drift(Model):
     location: Location | None = None
 
 
+class KnownDrift(Drift):
+    """Drift that the definition ignores, for a reason, through the day `until` (in UTC)."""
+
+    ignored_because: str
+    until: date | None = None
+
+
+class Estimate(Model):
+    """What the runs that a plan starts cost, one run each.
+
+    `cost` sums up those that can be told; nobody can tell for the jobs in `unknown`.
+    """
+
+    currency: str = ""
+    cost: Decimal
+    unknown: tuple[Address, ...] = ()
+
+
 class Summary(Model):
     """How many of each; unchanged and unmanaged jobs are only counted."""
 
@@ -160,12 +179,23 @@ _NOT_COVERED: Mapping[str, bool | set[str]] = {
 }
 
 
+GUARDS = frozenset({"interrupt", "mass_delete", "protect"})
+"""The codes of errors that a consent or another apply takes away; they go by today's statuses."""
+
+POLICIES = frozenset({"policy", "limit"})
+"""The codes of what comes from the demands of the definition itself."""
+
+REFUSALS = GUARDS | POLICIES
+"""The codes of the errors that say no to a plan which the platform would take."""
+
+
 class Plan(Model):
     """What apply would do. Equal inputs give equal bytes but for `created_at`.
 
     The digest covers what would be done and on what condition: the platform, the actions and
-    their expectations. It covers no time, no status and no file path, so that a job which went
-    from queued to running does not make a plan stale.
+    their expectations, and which errors refuse the plan (but for guards). It covers no time, no
+    status and no file path, so that a job which went from queued to running does not make a plan
+    stale.
     """
 
     format_version: str = FORMAT_VERSION
@@ -174,25 +204,27 @@ class Plan(Model):
     platform: PlanPlatform
     definition: tuple[SourceFile, ...] = ()
     state: StateRef
-    created_at: datetime
+    created_at: Moment
     digest: str = ""
     summary: Summary = Summary()
     actions: tuple[Action, ...] = ()
     drift: tuple[Drift, ...] = ()
+    known_drift: tuple[KnownDrift, ...] = ()
+    estimate: Estimate | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @cached_property
     def computed_digest(self) -> str:
         """The digest that this plan's content has; differs from `digest` after tampering."""
-        return digest(
-            {
-                "stack": self.stack,
-                "platform": self.platform.model_dump(mode="json"),
-                "actions": [
-                    action.model_dump(mode="json", exclude=_NOT_COVERED) for action in self.actions
-                ],
-            }
-        )
+        covered: dict[str, Any] = {
+            "stack": self.stack,
+            "platform": self.platform.model_dump(mode="json"),
+            "actions": [
+                action.model_dump(mode="json", exclude=_NOT_COVERED) for action in self.actions
+            ],
+        }
+        refusals = [[each.code, each.address] for each in self.errors if each.code not in GUARDS]
+        return digest(covered | ({"errors": refusals} if refusals else {}))
 
     def sealed(self) -> "Plan":
         """Return the plan with its digest filled in."""
@@ -207,6 +239,11 @@ class Plan(Model):
     def errors(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that refuse the plan."""
         return tuple(each for each in self.diagnostics if each.severity is Severity.ERROR)
+
+    @property
+    def policy_errors(self) -> tuple[Diagnostic, ...]:
+        """Those of the errors with which policies and limits refuse the plan."""
+        return tuple(each for each in self.errors if each.code in POLICIES)
 
     @property
     def by_address(self) -> Mapping[Address, Action]:

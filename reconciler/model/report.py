@@ -17,7 +17,8 @@ class Report:
     `command` is the one that shows it (`plan`, `apply`, `destroy`, `drift`, `show`); `saved_to`
     the file it was saved in, `options` what the user needs to type behind a further command to
     mean the same stack (` -f examples/01-quickstart`); `unmanaged` the platform's jobs that no
-    record speaks of; `statuses` the live status of recorded jobs, for orientation only.
+    record speaks of; `statuses` the live status of recorded jobs, for orientation only; `notes`
+    remarks for those who want to know more.
     """
 
     plan: Plan
@@ -27,6 +28,7 @@ class Report:
     unmanaged: tuple[ActualJob, ...] = ()
     recovered: tuple[Address, ...] = ()
     statuses: Mapping[Address, Status] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Result(StrEnum):

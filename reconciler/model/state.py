@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from reconciler.model.address import Address
-from reconciler.model.base import Model
+from reconciler.model.base import Model, Moment
 from reconciler.model.job import JobRecord, Outcome
 from reconciler.model.platform import PlatformIdentity
 from reconciler.model.spec import JobSpec
@@ -30,7 +30,7 @@ class Intent(Model):
 
     kind: Literal["create", "replace", "update", "delete"]
     address: Address
-    at: datetime
+    at: Moment
     name: str
     job_id: str | None = None
     version_id: str | None = None
@@ -118,7 +118,9 @@ class State(Model):
     salt: str
     platform: PlatformIdentity | None = None
     records: dict[Address, JobRecord] = Field(default_factory=dict)
-    intents: dict[Address, tuple[Intent, ...]] = Field(default_factory=dict)
+    intents: dict[Address, Annotated[tuple[Intent, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)

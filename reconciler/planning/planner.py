@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from reconciler.diagnostics import Diagnostic, Location, error, warning
 from reconciler.model.address import Address, matches
@@ -11,13 +12,16 @@ from reconciler.model.plan import (
     ActionKind,
     Drift,
     FieldChange,
+    KnownDrift,
     Reason,
     Summary,
 )
 from reconciler.model.platform import Listing
+from reconciler.model.policy import IgnoreDrift
 from reconciler.model.state import State
 from reconciler.planning.decide import decide
 from reconciler.planning.drift import find_drift
+from reconciler.planning.known import set_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class World:
 
     `listing` carries the specs that the decision needs; see `engine.refresh`. `recovered` names
     the addresses whose record an interrupted run left open and the listing settled. `destroying`
-    says that nothing is desired because everything is to go.
+    says that nothing is desired because everything is to go. `today` is the day in UTC on which
+    entries of `ignored_drift` hold or not.
     """
 
     desired: Mapping[Address, DesiredJob]
@@ -58,6 +63,8 @@ class World:
     adopt: bool = False
     destroying: bool = False
     recovered: tuple[Address, ...] = ()
+    ignored_drift: tuple[IgnoreDrift, ...] = ()
+    today: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ class Draft:
 
     actions: tuple[Action, ...] = ()
     drift: tuple[Drift, ...] = ()
+    known_drift: tuple[KnownDrift, ...] = ()
+    notes: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     summary: Summary = field(default_factory=Summary)
     unmanaged: tuple[ActualJob, ...] = ()
@@ -81,13 +90,16 @@ def make_draft(world: World) -> Draft:
     decided = [_decide(world, address, owners) for address in addresses]
     actions = tuple(action for action in decided if action.kind is not ActionKind.NOOP)
     places = {address: job.location for address, job in world.desired.items()}
-    drift = find_drift(addresses, world.state.records, world.listing, places)
+    found = find_drift(addresses, world.state.records, world.listing, places)
+    drifted = set_apart(found, world.ignored_drift, world.today)
     unmanaged = _untouched(find_unmanaged(world.state, world.listing), decided)
     return Draft(
         actions=actions,
-        drift=drift,
-        diagnostics=tuple(_diagnose(world, decided, owners)),
-        summary=_count(decided, drift, unmanaged, world),
+        drift=drifted.drift,
+        known_drift=drifted.known,
+        notes=drifted.notes,
+        diagnostics=(*_diagnose(world, decided, owners), *drifted.diagnostics),
+        summary=_count(decided, drifted.drift, unmanaged, world),
         unmanaged=unmanaged,
         statuses=_statuses(world, addresses),
     )

@@ -19,9 +19,10 @@ from reconciler.providers.exchange import (
     Request,
     Signature,
     Verdict,
-    clean,
     json_object,
+    line,
     parse_date,
+    without,
     words_of,
 )
 from reconciler.providers.transport import Transport
@@ -75,7 +76,7 @@ def credentials_from_environment(
         project_id=_project_id(settings, env),
         token=env.get("OS_TOKEN", "").strip(),
     )
-    if not (credentials.token.isascii() and f"{credentials.token}.".isprintable()):
+    if credentials.token and not _is_token(credentials.token):
         raise AuthenticationError(
             "OS_TOKEN is not a token", "It holds characters that a token cannot have."
         )
@@ -112,7 +113,7 @@ class TokenAuthenticator:
 
     def redact(self, text: str) -> str:
         """Blank the token out."""
-        return text.replace(self.token, "***")
+        return without(text, [self.token])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +166,7 @@ class PasswordAuthenticator:
     def redact(self, text: str) -> str:
         """Blank password and token out."""
         token = self._token
-        for secret in (self._credentials.password, token.text if token else ""):
-            text = text.replace(secret, "***") if secret else text
-        return text
+        return without(text, [self._credentials.password, token.text if token else ""])
 
     def _current(self) -> _Token:
         token = self._token
@@ -184,7 +183,8 @@ class PasswordAuthenticator:
         if self._refusal is not None:
             raise self._refusal
         begun = self._monotonic()
-        verdict = self._transport.exchange(_token_request(self._credentials), _judge_login)
+        request = _token_request(self._credentials)
+        verdict = self._transport.exchange(request, _judge_login, redact=self.redact)
         if verdict.kind is not Kind.ACCEPTED:
             self._refusal = self._refused(verdict)
             raise self._refusal
@@ -198,7 +198,7 @@ class PasswordAuthenticator:
         )
 
     def _refused(self, verdict: Verdict) -> AuthenticationError:
-        said = self.redact(verdict.words) or "no reason was given"
+        said = verdict.words or "no reason was given"
         return AuthenticationError(
             "The login was refused",
             f"{self._credentials}\nThe platform says: {said} (HTTP {verdict.status})",
@@ -232,6 +232,11 @@ def _project_id(settings: PlatformSettings, env: Mapping[str, str]) -> str:
     if settings.project or settings.project_id:
         return settings.project_id or ""
     return env.get("OS_PROJECT_ID", "")
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether a text can be a header's value; any other would be told in an exception."""
+    return text.isascii() and text.isprintable() and text.strip() != ""
 
 
 def _missing(credentials: Credentials) -> list[str]:
@@ -277,11 +282,10 @@ def _token_request(credentials: Credentials) -> Request:
 def _judge_login(answer: Answer) -> Verdict:
     """Judge an answer of the login service (IAM API Reference, "Obtaining a User Token")."""
     content = json_object(answer.body)
-    words, code = words_of(content), clean(str(content.get("error_code") or ""))
+    words, code = words_of(content), line(str(content.get("error_code") or ""))
     if answer.status in (200, 201):
-        complete = bool(answer.headers.get("X-Subject-Token")) and isinstance(
-            content.get("token"), dict
-        )
+        token = answer.headers.get("X-Subject-Token", "")
+        complete = _is_token(token) and isinstance(content.get("token"), dict)
         kind = Kind.ACCEPTED if complete else Kind.LOST
         words = "" if complete else "the answer to the login holds no token"
     elif answer.status == 429:

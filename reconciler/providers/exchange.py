@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,6 +16,8 @@ _NOISE = re.compile(
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
     r"|[\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"  # text direction, half characters
 )
+_HALF = re.compile("[\ud800-\udfff]")
+_HALF_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONGEST = 500
 
 
@@ -75,7 +77,8 @@ class Kind(Enum):
 class Verdict:
     """The meaning of an answer; `words` are the platform's own, fit to be shown.
 
-    `status` is None when no answer came; `code` is the platform's name of an error;
+    `status` is None when no answer came; `code` is the platform's name of an error; both it and
+    the words are whole, to be cut when our secrets are out of them;
     `content` the JSON object that was answered.
     """
 
@@ -132,25 +135,53 @@ def origin_of(url: str) -> str:
 
 def clean(text: str) -> str:
     """Return a server's text fit for a terminal: one line, bounded, no control characters."""
-    line = " ".join(_NOISE.sub("", text).split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    text = line(text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def line(text: str) -> str:
+    """Return a server's text as one line of any length, without control characters."""
+    return " ".join(_NOISE.sub("", text).split())
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """Return a text of one line with secrets blanked out, as they are and as `line` has them."""
+    for secret in secrets:
+        for form in (secret, line(secret)):
+            text = text.replace(form, "***") if form else text
+    return text
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
     """Return the JSON object that a body holds; an empty one when it holds anything else."""
     try:
-        content = json.loads(body) if body else {}
+        content = json.loads(body.decode("utf-8-sig", "replace")) if body else {}
     except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return _whole(content) if _HALF_ESCAPE.search(body) else content
+
+
+def _whole(value: Any) -> Any:
+    """Return a JSON value without halves of characters, which no UTF-8 can hold."""
+    match value:
+        case str():
+            return _HALF.sub("\ufffd", value)
+        case list():
+            return [_whole(each) for each in value]
+        case dict():
+            return {_whole(key): _whole(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def words_of(content: Mapping[str, Any]) -> str:
-    """Return the message in an error body: the first that is there of the names it goes by."""
+    """Return the message in an error body as one line: the first of the names it goes by."""
     inner = content.get("error")
     inner = inner if isinstance(inner, dict) else {}
     names = (content.get("error_message"), content.get("error_msg"), inner.get("message"))
-    return next((clean(each) for each in names if isinstance(each, str) and each), "")
+    return next((line(each) for each in names if isinstance(each, str) and each), "")
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

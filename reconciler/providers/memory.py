@@ -89,8 +89,9 @@ class MemoryPlatform:
     """The platform's side: its jobs, what was called, and what shall go wrong.
 
     `delete_lag` counts the lists that still show a job after its deletion was accepted (None:
-    until `finish_deletions`), `list_lag` those that do not show a new job yet; both may be
-    changed at any time. `refuses_deletes` names jobs whose deletion ends in DELETE_FAILED.
+    until `finish_deletions`), `list_lag` those that do not show a new job yet, `name_hold` the
+    seconds for which a name stays taken when its job is gone; all may be changed at any time.
+    `refuses_deletes` names jobs whose deletion ends in DELETE_FAILED.
     """
 
     MUTATING = frozenset({"create", "update_description", "delete", "stop"})
@@ -100,6 +101,7 @@ class MemoryPlatform:
         *,
         delete_lag: int | None = 0,
         list_lag: int = 0,
+        name_hold: float = 0.0,
         quota: int = 10_000,
         flavors: Sequence[Flavor] = FLAVORS,
         engines: Sequence[EngineOffer] = ENGINES,
@@ -107,6 +109,7 @@ class MemoryPlatform:
         """Begin without jobs, at a fixed time."""
         self.delete_lag = delete_lag
         self.list_lag = list_lag
+        self.name_hold = name_hold
         self.quota = quota
         self.flavors = tuple(flavors)
         self.engines = tuple(engines)
@@ -117,6 +120,7 @@ class MemoryPlatform:
         self.refuses_deletes: set[str] = set()
         self._jobs: dict[str, _Job] = {}
         self._ids_by_name: dict[str, str] = {}
+        self._freed_at: dict[str, datetime] = {}
         self._ids = count(567524)
         self._versions = count(1108482)
         self._lock = threading.RLock()
@@ -162,12 +166,13 @@ class MemoryPlatform:
             self._named(name).description = description
 
     def add_version(self, name: str, spec: JobSpec | None = None) -> str:
-        """Start another version of a job behind our back, and return its id."""
+        """Start another version of a job behind our back; lists show it from then on."""
         with self._lock:
             job = self._named(name)
             latest = (spec or job.spec).model_copy(update={"name": name})
             job.versions[str(next(self._versions))] = latest
             job.status = Status.PENDING
+            job.hidden_for = 0
             return job.version_id
 
     def remove(self, name: str) -> None:
@@ -188,6 +193,13 @@ class MemoryPlatform:
             job = self._new(spec)
             job.status = status
             return _with_spec(job)
+
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a create of this name would be refused, though no job may bear it now."""
+        with self._lock:
+            freed = self._freed_at.get(name)
+            held = freed is not None and self.time < freed + timedelta(seconds=self.name_hold)
+            return held or name in self._ids_by_name
 
     def append_log(self, name: str, text: str) -> None:
         """Let a job write to its log."""
@@ -215,7 +227,7 @@ class MemoryPlatform:
 
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job if its name is free and there is room."""
-        if spec.name in self._ids_by_name:
+        if self.is_taken(spec.name):
             raise NameTakenError("The name is taken", f"Job name:{spec.name} is existed")
         if len(self._jobs) >= self.quota:
             raise QuotaExceededError("The platform takes no more jobs")
@@ -274,6 +286,7 @@ class MemoryPlatform:
     def _drop(self, job: _Job) -> None:
         del self._jobs[job.job_id]
         del self._ids_by_name[job.name]
+        self._freed_at[job.name] = self.time
 
     def _named(self, name: str) -> _Job:
         return self._jobs[self._ids_by_name[name]]

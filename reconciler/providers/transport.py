@@ -1,14 +1,18 @@
 """HTTP: pooled connections, time limits, retries; the one home of `requests` for providers."""
 
 import random
+import re
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from http.client import HTTPException
 from ipaddress import ip_address
 from os import environ
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +32,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+from urllib3.util import parse_url
 
 from reconciler import __version__
 from reconciler.errors import (
@@ -56,6 +61,8 @@ from reconciler.providers.patience import Patience
 
 _CHUNK = 1 << 18
 _CLOCK_STEP = timedelta(seconds=2)
+_PLAIN_URL = re.compile(r"[!-\[\]^-~]+")
+"""No spaces, no control characters, no back slash, nothing beyond ASCII."""
 _BASE_HEADERS = {
     "User-Agent": f"reconciler/{__version__}",
     "Accept": "application/json",
@@ -150,22 +157,29 @@ class Transport:
         self._adapter.close()
 
     def exchange(
-        self, request: Request, judge: Judge, authenticator: Authenticator | None = None
+        self,
+        request: Request,
+        judge: Judge,
+        authenticator: Authenticator | None = None,
+        *,
+        redact: Callable[[str], str] | None = None,
     ) -> Verdict:
         """Send a request and return its verdict, accepted or refused; anything else raises.
 
+        The platform's words lose what `redact` (or the authenticator) knows as secret.
         `UnreachableError`, `AuthenticationError` and `ProviderError` mean that it was not done;
         `OutcomeUnknownError` that it may have been; `InvalidAnswerError` is for reads alone.
         """
         _refuse_bad_url(request)
+        _require_authorities(request, self._verify)
         begun = self._monotonic()
         failures = 0
         renewed = perhaps_done = False
         while True:
             signature = authenticator.sign(request) if authenticator else Signature({})
             verdict = self._attempt(request, judge, signature)
-            if authenticator:
-                verdict = _redacted(verdict, authenticator)
+            hide = authenticator.redact if authenticator else redact
+            verdict = _redacted(verdict, hide or str)
             if verdict.kind in (Kind.ACCEPTED, Kind.REFUSED):
                 return verdict
             perhaps_done |= verdict.kind is Kind.LOST
@@ -242,6 +256,8 @@ class Transport:
         text = answer.headers.get("Date", "")
         if text == self._last_date or (date := parse_date(text)) is None:
             return
+        if not 1980 <= date.year < 9999:
+            return
         self._last_date = text
         offset = date - timedelta(seconds=self._monotonic())
         known = self._offset
@@ -250,21 +266,50 @@ class Transport:
 
 
 def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
+def _host(url: str) -> str:
+    """Return the host that a URL leads to; empty when it might lead to more than one.
+
+    Parsers differ over back slashes, users and odd characters. What one of them took for this
+    machine would then be another's way to somewhere else.
+    """
+    return _host_of("/".join(url.split("/", 3)[:3])) if _PLAIN_URL.fullmatch(url) else ""
+
+
+@lru_cache(maxsize=64)
+def _host_of(start: str) -> str:
+    try:
+        host, parsed = urlsplit(start).hostname, parse_url(start)
+    except (ValueError, HTTPError):
+        return ""
+    agreed = host is not None and host == (parsed.host or "").strip("[]")
+    return host or "" if agreed and parsed.auth is None else ""
+
+
 def _refuse_bad_url(request: Request) -> None:
-    if not request.origin.startswith(("https://", "http://")):
+    if not request.origin.startswith(("https://", "http://")) or not _host(request.url):
         raise _not_a_url(request)
     if request.origin.startswith("http:") and not _is_loopback(request.url):
         raise UnreachableError(
             "Insecure platform URL",
             f"{request.origin} would receive our credentials unencrypted.",
             "Use https; plain http is for this machine alone.",
+        )
+
+
+def _require_authorities(request: Request, bundle: str | bool) -> None:
+    secure = request.origin.startswith("https:")
+    if secure and isinstance(bundle, str) and not Path(bundle).exists():
+        raise UnreachableError(
+            "No certificates to trust",
+            f"There is no file {clean(bundle)}.",
+            "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or unset it to trust the usual ones.",
         )
 
 
@@ -295,13 +340,12 @@ def _oversized(request: Request, limit: int) -> ProviderError:
     )
 
 
-def _redacted(verdict: Verdict, authenticator: Authenticator) -> Verdict:
-    words = authenticator.redact(verdict.words)
-    if words == verdict.words:
+def _redacted(verdict: Verdict, redact: Callable[[str], str]) -> Verdict:
+    """Take our secrets out of what will be shown, and only then cut it: half a token tells, too."""
+    words, code = clean(redact(verdict.words)), clean(redact(verdict.code))
+    if (words, code) == (verdict.words, verdict.code):
         return verdict
-    return Verdict(
-        verdict.kind, verdict.status, verdict.code, words, verdict.content, verdict.headers
-    )
+    return replace(verdict, words=words, code=code)
 
 
 def _failed(request: Request, failure: Exception) -> Verdict:

@@ -20,8 +20,8 @@ from reconciler.providers.exchange import (
     Kind,
     Request,
     Verdict,
-    clean,
     json_object,
+    line,
     words_of,
 )
 
@@ -69,7 +69,7 @@ def judge(answer: Answer, *, flagged: bool) -> Verdict:
     An answer that cannot be understood, or lacks its mark, is as good as lost.
     """
     content = json_object(answer.body)
-    code = clean(str(content.get("error_code") or "")).replace("APIGW.", "APIG.")
+    code = line(str(content.get("error_code") or "")).replace("APIGW.", "APIG.")
     words = words_of(content)
     if answer.status < 400 and content.get("is_success") is True:
         kind = Kind.ACCEPTED

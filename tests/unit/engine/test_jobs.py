@@ -251,6 +251,22 @@ def test_adopting_sets_the_description() -> None:
     world.check_settled(job(description="ours"))
 
 
+@pytest.mark.parametrize("by_apply", [False, True], ids=["adopt", "apply"])
+def test_a_finished_job_that_was_adopted_is_not_paid_for_again(by_apply: bool) -> None:
+    world = World()
+    world.platform.add(job().spec, Status.SUCCEEDED)
+    if by_apply:
+        world.apply(request=a_request(job(), adopt=True))
+    else:
+        adopted(world, job())
+    world.platform.remove("a")
+
+    world.apply(job())
+
+    assert world.mutations() == []
+    assert world.record("a").has_succeeded
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_adoption_that_died_at_the_description_is_settled(when: str) -> None:
     world, wanted = World(), job(description="ours")

@@ -8,7 +8,14 @@ import pytest
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, JobRecord, Status
 from reconciler.model.state import Closed, Entry, Intent, Recorded, Removed, State, fold
-from reconciler.planning.recovery import CLOCK_SKEW, Recovery, is_ours, recover, with_ids
+from reconciler.planning.recovery import (
+    CLOCK_SKEW,
+    LATEST,
+    Recovery,
+    is_ours,
+    recover,
+    with_ids,
+)
 from tests.build import EARLIER, a_listing, a_record, a_spec, a_state, an_actual, an_intent
 
 ADDRESS = Address("resnet")
@@ -266,9 +273,11 @@ class TestClock:
             pytest.param(timedelta(0), True, id="at the intent"),
             pytest.param(CLOCK_SKEW, True, id="as much before as clocks may differ"),
             pytest.param(CLOCK_SKEW + timedelta(milliseconds=1), False, id="a little more"),
+            pytest.param(-LATEST, True, id="as late as a request can have its effect"),
+            pytest.param(-LATEST - timedelta(milliseconds=1), False, id="a little later"),
         ],
     )
-    def test_a_job_of_ours_was_created_no_earlier_than_the_intent(
+    def test_a_job_of_ours_was_created_no_earlier_than_the_intent_and_not_long_after(
         self, earlier: timedelta, ours: bool
     ) -> None:
         job = an_actual(job_id="11", created_at=CREATE.at - earlier)

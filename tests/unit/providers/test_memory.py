@@ -173,3 +173,23 @@ def test_it_can_express_everything() -> None:
 
     assert provider.problems(a_desired(a_spec(environment={"A": "1"}))) == ()
     provider.close()
+
+
+def test_a_name_may_be_held_for_a_while_after_its_job_is_gone() -> None:
+    provider = MemoryProvider(MemoryPlatform(name_hold=10))
+    provider.delete(provider.create(a_spec("a")).job_id)
+    assert names(provider) == []
+    with pytest.raises(NameTakenError):
+        provider.create(a_spec("a"))
+
+    provider.platform.tick(10)
+
+    assert provider.create(a_spec("a")).name == "a"
+
+
+def test_a_job_that_somebody_changes_is_listed_at_once() -> None:
+    provider = MemoryProvider(MemoryPlatform(list_lag=5))
+    provider.create(a_spec("a"))
+    provider.platform.add_version("a")
+
+    assert names(provider) == ["a"]

@@ -251,7 +251,9 @@ def test_a_trusted_certificate_works_and_a_break_after_sending_is_unknown(
     [
         pytest.param("http://modelarts.example.com", "Insecure", id="plain http elsewhere"),
         pytest.param("http://127.0.0.1.example.com", "Insecure", id="looks like loopback"),
-        pytest.param("http://user@10.0.0.1", "Insecure", id="private address"),
+        pytest.param("http://10.0.0.1", "Insecure", id="private address"),
+        pytest.param("https://user@host", "Not a platform URL", id="a user"),
+        pytest.param("http://evil.example\\@127.0.0.1", "Not a platform URL", id="two readings"),
         pytest.param("local", "Not a platform URL", id="no URL"),
         pytest.param("ftp://host", "Not a platform URL", id="other scheme"),
         pytest.param("https://[::1", "Not a platform URL", id="malformed"),

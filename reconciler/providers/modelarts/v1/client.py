@@ -10,7 +10,8 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from reconciler.errors import InvalidAnswerError, OutcomeUnknownError, ProviderError
-from reconciler.model.job import ActualJob, Status
+from reconciler.model.address import Address
+from reconciler.model.job import ActualJob, DesiredJob, Status
 from reconciler.model.platform import (
     EngineOffer,
     Flavor,
@@ -35,7 +36,7 @@ from reconciler.providers.exchange import (
 )
 from reconciler.providers.modelarts import errors
 from reconciler.providers.modelarts.v1 import mapping, wire
-from reconciler.providers.modelarts.v1.dialect import DialectV1
+from reconciler.providers.modelarts.v1.dialect import DialectV1, is_number
 from reconciler.providers.modelarts.v1.logs import read_logs
 from reconciler.providers.modelarts.v1.paging import read_all, read_matching
 from reconciler.providers.transport import Transport
@@ -127,7 +128,12 @@ class ModelArtsV1(DialectV1):
         )
 
     def create(self, spec: JobSpec) -> ActualJob:
-        """Create a job with its first version, which starts at once."""
+        """Create a job with its first version, which starts at once.
+
+        `ProviderError` for a spec that this version cannot express, as a saved plan may bear one.
+        """
+        if problems := self.problems(DesiredJob(Address(spec.name), spec)):
+            raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
         body = mapping.to_create(spec, self._engine_id(spec), self._settings.workspace_id).body()
         request = self._request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
         verdict = self._accepted(request)
@@ -229,7 +235,7 @@ class ModelArtsV1(DialectV1):
             return int(engine.id)
         wanted = (engine.name, engine.version)
         for offer in self.engines():
-            if (offer.name, offer.version) == wanted:
+            if (offer.name, offer.version) == wanted and is_number(offer.id):
                 return int(offer.id)
         raise ProviderError(
             "Unknown engine",

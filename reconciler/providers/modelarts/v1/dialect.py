@@ -10,6 +10,7 @@ Problem = tuple[str, str, str]
 """The dotted path of a field, what is wrong with it, and what to do."""
 
 _LONGEST_DESCRIPTION = 256
+_MOST_DIGITS = 18
 _V2 = "Use api: modelarts/v2, or leave it out."
 
 
@@ -74,7 +75,7 @@ def _engine(spec: JobSpec) -> Iterator[Problem]:
             yield "boot_file", "code needs an engine to run in.", "Write engine, or image."
         return
     if engine.id is not None:
-        if not _is_number(engine.id):
+        if not is_number(engine.id):
             detail = f'engine ids are whole numbers, not "{engine.id}".'
             yield "engine.id", detail, "Give the engine by name and version instead."
     elif not (engine.name and engine.version):
@@ -87,7 +88,7 @@ def _algorithm(spec: JobSpec) -> Iterator[Problem]:
         return
     if algorithm.subscription_id or algorithm.item_version_id:
         yield "algorithm.subscription_id", "subscribed algorithms cannot be used.", _V2
-    elif not algorithm.id or not _is_number(algorithm.id):
+    elif not algorithm.id or not is_number(algorithm.id):
         detail = f'ids of built-in algorithms are whole numbers, not "{algorithm.id or ""}".'
         yield "algorithm.id", detail, _V2
 
@@ -131,8 +132,9 @@ def _volumes(spec: JobSpec) -> Iterator[Problem]:
             yield path, detail, "Write pool_id, or use another volume."
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+def is_number(text: str) -> bool:
+    """Tell whether a text is one of the platform's numbers: decimal digits, and not too many."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 _CHECKS: tuple[Callable[[JobSpec], Iterator[Problem]], ...] = (

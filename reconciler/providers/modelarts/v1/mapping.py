@@ -13,6 +13,8 @@ from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Vol
 from reconciler.providers.modelarts.v1 import wire
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 253_370_764_800_000
+"""The year 9999, which not every time zone can show; in milliseconds since 1970."""
 
 STATUSES = {
     1: Status.PENDING,  # INIT
@@ -144,10 +146,9 @@ def to_time(milliseconds: int | None) -> datetime | None:
     """Return a time given in milliseconds since 1970, or None for one beyond all calendars."""
     if milliseconds is None:
         return None
-    try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
+    if not 0 <= milliseconds < _LAST:
         return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def file(path: str | None) -> str | None:

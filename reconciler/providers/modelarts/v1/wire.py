@@ -42,7 +42,8 @@ def _text_of(value: object) -> object:
             return value
 
 
-Number = Annotated[int | None, BeforeValidator(_none_if_blank)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Number = Annotated[Whole | None, BeforeValidator(_none_if_blank)]
 Text = str | None
 ScalarText = Annotated[str, BeforeValidator(_text_of)]
 
@@ -153,7 +154,7 @@ class JobRow(Received):
 class JobList(Received):
     """One page of the list; `job_count_limit` is how many more jobs may be created."""
 
-    job_total_count: int
+    job_total_count: Annotated[int, Field(ge=0, le=10_000_000)]
     job_count_limit: Number = None
     quotas: Number = None
     jobs: tuple[JobRow, ...]

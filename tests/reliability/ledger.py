@@ -1,0 +1,321 @@
+"""What really happened, by the platform's own history and by what was approved: nobody's opinion.
+
+It looks at every changing request when it leaves, and at state and platform between the steps. It
+knows nothing of how the planner decides, and finds a duplicate, an orphan, a lost record or a
+deletion that nobody approved by counting jobs.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.backends.base import Backend
+from reconciler.model.address import Address
+from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
+from reconciler.model.plan import Action, ActionKind, Plan, Reason
+from reconciler.model.report import ApplyResult, Result
+from reconciler.model.spec import JobSpec
+from reconciler.model.state import State
+from reconciler.providers.memory import MemoryPlatform
+
+_DESTROYS = (ActionKind.DELETE, ActionKind.REPLACE)
+_CREATES = (ActionKind.CREATE, ActionKind.REPLACE)
+
+
+def fixed(spec: JobSpec) -> Mapping[str, object]:
+    """Return what cannot be changed on an existing job."""
+    return {key: value for key, value in spec.canonical.items() if key != "description"}
+
+
+class ViolationError(AssertionError):
+    """An invariant does not hold; the message starts with the column that counts it."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one stack did to the platform.
+
+    `sent` has every job that a request of this stack created; `released` those that it no longer
+    answers for, because the user said so (`state rm`, `restore`, retain) or because a stranger
+    changed them before anybody could tell whose they were. `approved` are the actions of the plan
+    in force, `versions` the platform's when that was made. `succeeded` are the runs that a
+    command saw end well; `chain` counts the retries in a row of one configuration, `retrying`
+    the addresses whose last job was deleted to be retried.
+    """
+
+    platform: MemoryPlatform
+    backend: Backend
+    sent: dict[str, JobSpec] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)
+    adoptable: set[str] = field(default_factory=set)
+    protected: set[str] = field(default_factory=set)
+    succeeded: dict[str, str | None] = field(default_factory=dict)
+    approved: dict[Address, Action] = field(default_factory=dict)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    desired: Mapping[Address, DesiredJob] = field(default_factory=dict)
+    chain: dict[Address, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
+    retrying: set[Address] = field(default_factory=set)
+    requests: int = 0
+    last: State | None = None
+
+    # Before and during a run.
+
+    def present(self) -> dict[str, str | None]:
+        """Return the version of every job that exists."""
+        return {job.job_id: job.version_id for job in self.platform.jobs}
+
+    def approve(
+        self,
+        plan: Plan,
+        desired: Mapping[Address, DesiredJob],
+        versions: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Note what the user agreed to, and what the platform was like when it was planned."""
+        self.approved = {action.address: action for action in plan.actions}
+        self.desired = desired
+        self.versions = dict(self.present() if versions is None else versions)
+        self.adoptable |= {
+            action.job_id or "" for action in plan.actions if action.kind is ActionKind.ADOPT
+        }
+        for action in plan.actions:
+            self._check_not_paid_twice(action)
+
+    def adopting(self, wanted: DesiredJob, job_id: str) -> None:
+        """The user named a job to take over."""
+        self.adoptable.add(job_id)
+        self.approved = {
+            wanted.address: Action(
+                kind=ActionKind.ADOPT,
+                address=wanted.address,
+                name=wanted.spec.name,
+                reason=Reason.ADOPTED,
+                job_id=job_id,
+                result=JobRecord(job_id=job_id, name=wanted.spec.name, spec=wanted.spec),
+            )
+        }
+
+    def about_to_create(self, spec: JobSpec) -> None:
+        """A create leaves: its intent is durable, and the plan lists it."""
+        self.requests += 1
+        intents = [
+            intent
+            for intents in self._state().intents.values()
+            for intent in intents
+            if intent.kind == "create" and intent.result and intent.result.spec == spec
+        ]
+        if not intents:
+            raise ViolationError(f"orphans: a create of {spec.name} left without an intent")
+        action = self.approved.get(intents[-1].address)
+        if action is None or action.kind not in _CREATES:
+            raise ViolationError(f"unapproved: a create of {spec.name}, approved was {action}")
+
+    def created(self, job_id: str, spec: JobSpec) -> None:
+        """A create had its effect, whether anybody learned of it or not."""
+        self.sent[job_id] = spec
+        for action in self.approved.values():
+            if action.kind in _CREATES and action.name == spec.name:
+                self._count_attempt(action, spec)
+
+    def about_to_delete(self, job_id: str) -> None:
+        """A delete leaves: durable, approved by id, not protected, and of the version planned."""
+        self.requests += 1
+        state = self._state()
+        action = self._approved_for(job_id, _DESTROYS)
+        if action is None:
+            raise ViolationError(f"unapproved: a delete of {job_id}, approved were {self.approved}")
+        self._require_intent(state, action.address, job_id, ("delete", "replace"))
+        self.retrying -= {action.address}
+        if action.reason.startswith(Reason.RETRY):
+            self.retrying.add(action.address)
+        record = state.records.get(action.address)
+        wanted = self.desired.get(action.address)
+        if job_id in self.protected or (record and record.protect):
+            raise ViolationError(f"unapproved: a delete of the protected job {job_id}")
+        if wanted and wanted.lifecycle.protect:
+            raise ViolationError(f"unapproved: a delete of {job_id}, which is to be protected")
+        now = self.present()
+        if job_id in now and now[job_id] != self.versions.get(job_id):
+            raise ViolationError(f"unapproved: a delete of {job_id}, which is another version now")
+
+    def deleted(self, job_id: str) -> None:
+        """A delete was accepted, whether anybody learned of it or not."""
+        self.succeeded.pop(job_id, None)
+
+    def about_to_update(self, job_id: str, description: str) -> None:
+        """A description is set: durable, approved by id, and the one that was approved."""
+        self.requests += 1
+        action = self._approved_for(job_id, (ActionKind.UPDATE, ActionKind.ADOPT))
+        if action is None or action.result is None or action.result.spec.description != description:
+            raise ViolationError(f"unapproved: {job_id} described {description!r}: {self.approved}")
+        self._require_intent(self._state(), action.address, job_id, ("update",))
+
+    def about_to_stop(self, job_id: str) -> None:
+        """A stop leaves: the job is one that the state records."""
+        self.requests += 1
+        if job_id not in {record.job_id for record in self._state().records.values()}:
+            raise ViolationError(f"unapproved: a stop of {job_id}, which is not recorded")
+
+    # After a run.
+
+    def finish(self, result: ApplyResult | None) -> None:
+        """Learn what an apply that ran to its end says of protection; forget what is uncertain."""
+        state = self.backend.read()
+        for action in self.approved.values():
+            if action.result is None or not action.result.protect:
+                self.protected -= {action.job_id or ""}
+        for each in result.of(Result.DONE) if result else ():
+            record = state.records.get(each.action.address) if state else None
+            if record and record.job_id and each.action.result and each.action.result.protect:
+                self.protected.add(record.job_id)
+        for action in self.approved.values():
+            if action.kind is ActionKind.FORGET and state and action.address not in state.records:
+                self.release({action.job_id or ""})
+        self.approved = {}
+
+    def note_succeeded(self) -> None:
+        """A command that holds the lock has just seen every recorded job."""
+        live = {job.job_id: job for job in self.platform.jobs}
+        state = self.backend.read()
+        for record in state.records.values() if state else ():
+            job = live.get(record.job_id or "")
+            if job and job.status is Status.SUCCEEDED and job.version_id == record.version_id:
+                self.succeeded[job.job_id] = job.version_id
+
+    def release(self, job_ids: Collection[str]) -> None:
+        """Answer for these jobs no longer."""
+        self.released |= set(job_ids)
+        self.protected -= set(job_ids)
+
+    def release_unrecorded(self) -> None:
+        """Answer no longer for what the state does not know, after the user changed the state."""
+        state = self.backend.read()
+        known = {job_id for _, job_id in self._owned(state)} if state else set()
+        self.release(self.sent.keys() - known)
+        self.protected &= {r.job_id or "" for r in state.records.values()} if state else set()
+        self.chain.clear()
+
+    # Between the steps.
+
+    def check(self) -> None:
+        """Hold state and platform against what really happened."""
+        state = self.backend.read()
+        self._check_succession(state)
+        if state is None:
+            if self._answered_for():
+                raise ViolationError("orphans: jobs were created and there is no state")
+            return
+        owned = list(self._owned(state))
+        known = {job_id for _, job_id in owned}
+        for job in self._answered_for():
+            if job.job_id not in known:
+                raise ViolationError(
+                    f"orphans: {job.job_id} ({job.name}) is neither recorded nor meant"
+                )
+        live = {job.job_id for job in self._answered_for()}
+        addresses = [address for address, job_id in owned if job_id in live]
+        if len(addresses) != len(set(addresses)):
+            raise ViolationError(f"duplicates: two live jobs of one address: {owned}")
+        for address, record in state.records.items():
+            self._check_record(address, record)
+        self.last = state
+
+    def _answered_for(self) -> list[ActualJob]:
+        return [
+            job
+            for job in self.platform.jobs
+            if job.job_id in self.sent and job.job_id not in self.released
+        ]
+
+    def _owned(self, state: State) -> Iterator[tuple[Address, str]]:
+        """Yield each job that a record or an open intent speaks of, once by address."""
+        for address in {*state.records, *state.intents}:
+            record = state.records.get(address)
+            ids = {record.job_id} if record and record.job_id else set()
+            for intent in state.intents.get(address, ()):
+                ids |= {
+                    job_id
+                    for job_id, spec in self.sent.items()
+                    if intent.kind == "create" and intent.result and intent.result.spec == spec
+                }
+            live = {job.job_id for job in self.platform.jobs}
+            yield from ((address, job_id) for job_id in ids if job_id in live)
+
+    def _check_record(self, address: Address, record: JobRecord) -> None:
+        job_id = record.job_id
+        if job_id is None or job_id in self.sent or job_id in self.adoptable:
+            return
+        former = self.last.intents.get(address, ()) if self.last else ()
+        twin = next((job for job in self.platform.jobs if job.job_id == job_id), None)
+        alike = (each.result.spec for each in former if each.kind == "create" and each.result)
+        if twin and twin.spec and any(fixed(twin.spec) == fixed(spec) for spec in alike):
+            self.adoptable.add(job_id)  # nobody could tell it from the one that was asked for
+            return
+        raise ViolationError(f"unapproved: {address} records {job_id}, which is somebody else's")
+
+    def _check_succession(self, state: State | None) -> None:
+        last = self.last
+        if last is None:
+            return
+        if state is None:
+            raise ViolationError("lost: the state is gone")
+        if state.lineage != last.lineage:
+            raise ViolationError("lost: the lineage changed")
+        if state.serial < last.serial or (
+            state.serial == last.serial and _configuration(state) != _configuration(last)
+        ):
+            raise ViolationError(f"lost: the serial went from {last.serial} to {state.serial}")
+
+    def _check_not_paid_twice(self, action: Action) -> None:
+        state = self.backend.read()
+        record = state.records.get(action.address) if state else None
+        wanted = self.desired.get(action.address)
+        if not record or not wanted or self.succeeded.get(record.job_id or "") is None:
+            return
+        if self.succeeded[record.job_id or ""] != record.version_id:
+            return
+        same = fixed(record.spec) == fixed(wanted.spec)
+        there = record.job_id in self.versions
+        moved = there and self.versions[record.job_id or ""] != record.version_id
+        if action.kind is ActionKind.REPLACE and same and there and not moved:
+            raise ViolationError(f"duplicates: {action.address} succeeded and is replaced as it is")
+        allowed = wanted.lifecycle.on_missing == "recreate"
+        if action.kind is ActionKind.CREATE and same and not allowed:
+            raise ViolationError(f"duplicates: {action.address} succeeded and is paid for again")
+
+    def _count_attempt(self, action: Action, spec: JobSpec) -> None:
+        """Count the retries in a row, by the reasons of the plans that led to them."""
+        former, same_as = self.chain.get(action.address, (0, None))
+        again = action.reason.startswith(Reason.RETRY) or (
+            action.reason == Reason.INTERRUPTED and action.address in self.retrying
+        )
+        attempt = former + 1 if again and same_as == fixed(spec) else 1
+        self.chain[action.address] = attempt, fixed(spec)
+        wanted = self.desired.get(action.address)
+        if again and wanted and attempt > max(wanted.lifecycle.max_attempts, 1) and former:
+            raise ViolationError(f"duplicates: {action.address} is tried {attempt} times")
+
+    def _approved_for(self, job_id: str, kinds: Collection[ActionKind]) -> Action | None:
+        return next(
+            (a for a in self.approved.values() if a.job_id == job_id and a.kind in kinds), None
+        )
+
+    def _require_intent(
+        self, state: State, address: Address, job_id: str, kinds: Collection[str]
+    ) -> None:
+        intents = state.intents.get(address, ())
+        if not any(each.kind in kinds and each.job_id == job_id for each in intents):
+            raise ViolationError(f"lost: a change of {job_id} left without an intent")
+
+    def _state(self) -> State:
+        state = self.backend.read()
+        if state is None:
+            raise ViolationError("lost: a changing request left before there was a state")
+        return state
+
+
+def _configuration(state: State) -> object:
+    """Return what a plan depends on."""
+    records = {
+        address: record.model_copy(update={"outcome": None})
+        for address, record in state.records.items()
+    }
+    return records, state.intents, state.platform
