@@ -210,7 +210,7 @@ def _places(text: str) -> Iterator[tuple[int, int]]:
     blocks: list[yaml.CollectionStartEvent] = []
     keys = [False]
     while parser.check_event():
-        event = parser.get_event()
+        event: Any = parser.get_event()
         if isinstance(event, yaml.CollectionEndEvent):
             blocks.pop()
             keys.pop()

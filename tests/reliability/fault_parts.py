@@ -82,3 +82,11 @@ class Clock(SystemClock):
         if work:
             work()
         super().pause(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: without an error, or with these errors' texts and exit code."""
+
+    errors: tuple[str, ...] = ()
+    exit_code: int = 0

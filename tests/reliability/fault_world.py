@@ -31,7 +31,7 @@ from reconciler.providers.patience import Patience
 from reconciler.providers.transport import Transport
 from tests.build import a_desired, a_spec
 from tests.reliability.fault_cells import Cell, Sort
-from tests.reliability.fault_parts import Admin, Announcing, Clock
+from tests.reliability.fault_parts import Admin, Announcing, Clock, Ending
 from tests.reliability.proxy import Proxy, Silence, Stall
 
 LOG = "one\ntwo\nthree\n"
@@ -64,14 +64,6 @@ WANTED = _jobs(
 DELETABLE = ("deleted", "replaced")
 MADE = 2
 """How many jobs the wanted definition makes: `created`, and `replaced` anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended: without an error, or with these errors' texts and exit code."""
-
-    errors: tuple[str, ...] = ()
-    exit_code: int = 0
 
 
 @dataclass(slots=True)
@@ -252,6 +244,11 @@ class World:
         for path in (each for each in self.folder.rglob("*") if each.is_file()):
             places[path.name] = path.read_text("utf-8", "replace")
         return [where for where, text in places.items() if any(each in text for each in secrets)]
+
+    @property
+    def has_met_its_fault(self) -> bool:
+        """Whether as many requests were made as the cell passes over, and one more."""
+        return self.hits > 0 or not (self.cell.fault.rule or self.cell.fault.wire)
 
     def clean_up(self) -> None:
         """Take this workspace's jobs away."""

@@ -270,6 +270,8 @@ class Ledger:
         wanted = self.desired.get(action.address)
         if not record or not wanted or self.succeeded.get(record.job_id or "") is None:
             return
+        if state and any(each.kind != "update" for each in state.intents.get(action.address, ())):
+            return  # what an interrupted run was approved to replace is completed
         if self.succeeded[record.job_id or ""] != record.version_id:
             return
         same = fixed(record.spec) == fixed(wanted.spec)

@@ -33,9 +33,11 @@ ADDRESSES = [Address(each) for each in "abc"]
 NAMES = ["n1", "n2", "n3", "n4"]
 LIFECYCLES = [
     Lifecycle(),
-    Lifecycle(protect=True),
-    Lifecycle(retain=True),
     Lifecycle(on_failure="retry", max_attempts=2),
+    Lifecycle(on_failure="retry", max_attempts=3),
+    Lifecycle(on_failure="retry", max_attempts=3, on_missing="recreate"),
+    Lifecycle(retain=True),
+    Lifecycle(protect=True),
     Lifecycle(on_failure="retry", max_attempts=3, protect=True),
     Lifecycle(on_missing="recreate"),
     Lifecycle(on_missing="error"),
@@ -54,7 +56,7 @@ KINDS = [
     *("die before", "die after", "torn", "lost before", "lost after", "late"),
     *("refused", "unreachable", "rival", "stop"),
 ]
-ENDS = [Status.SUCCEEDED, Status.SUCCEEDED, Status.FAILED, Status.FAILED, Status.STOPPED]
+ENDS = [Status.SUCCEEDED] * 2 + [Status.FAILED] * 4 + [Status.STOPPED]
 STRANGERS = [
     *(("status", status) for status in (*ENDS, Status.RUNNING, Status.UNKNOWN)),
     ("remove", None),
@@ -189,26 +191,40 @@ class Histories(RuleBasedStateMachine):
         """The same without a fault, so that it must come to rest."""
         self.apply(which, changes, deeds, CALM, 4, FREELY, Selection(), False, adopting)
 
-    @rule(which=WHICH, script=SCRIPTS, approved=st.booleans())
+    @rule(which=WHICH, script=SCRIPTS, approved=st.sampled_from([True, True, True, False]))
     def destroy(self, which: int, script: Script, approved: bool) -> None:
         stack = self.stack(which)
         self.world.apply(stack, request(stack, desired={}), script, approved=approved)
 
-    @rule(which=WHICH, adopting=st.booleans())
-    def save_plan(self, which: int, adopting: bool) -> None:
-        self.world.save_plan(self.stack(which), request(self.stack(which), adopt=adopting))
-
-    @rule(which=WHICH, script=SCRIPTS, consent=CONSENTS, kept=st.booleans())
-    def apply_reviewed(self, which: int, script: Script, consent: Consent, kept: bool) -> None:
-        """Apply what was reviewed: the kept plan, or whatever has its digest."""
+    @rule(
+        which=WHICH,
+        changes=CHANGES,
+        deeds=DEEDS,
+        script=SCRIPTS,
+        consent=CONSENTS,
+        keeping=st.sampled_from(["file", "digest", "nothing"]),
+    )
+    def apply_reviewed(
+        self,
+        which: int,
+        changes: list[tuple[Address, tuple[str, object]]],
+        deeds: list[tuple[int, tuple[str, object]]],
+        script: Script,
+        consent: Consent,
+        keeping: str,
+    ) -> None:
+        """Apply what was reviewed, the kept plan or whatever has its digest; or review anew."""
         stack = self.stack(which)
-        if stack.saved is None:
-            return
-        if kept:
-            self.world.apply_saved(stack, script, consent, 1)
-        else:
+        for address, change in changes:
+            self.edit(which, address, change)
+        if stack.saved is None or keeping == "nothing":
+            self.world.save_plan(stack, request(stack, consent=consent))
+        self.strangers(deeds)
+        if stack.saved and keeping == "digest":
             asked = request(stack, consent=consent)
             self.world.apply(stack, asked, script, expect=stack.saved.plan.digest)
+        elif stack.saved:
+            self.world.apply_saved(stack, script, consent, 1)
 
     @rule(which=WHICH, script=SCRIPTS)
     def plan(self, which: int, script: Script) -> None:
@@ -238,7 +254,9 @@ class Histories(RuleBasedStateMachine):
         wanted = stack.desired.get(address)
         jobs = {job.name: job.job_id for job in self.world.platform.jobs}
         job_id = jobs.get(wanted.spec.name) if wanted else None
-        if wanted is None or job_id is None:
+        state = stack.store.read()
+        recorded = state is not None and address in state.records
+        if wanted is None or job_id is None or (recorded and by_id):
             return
         stack.ledger.adopting(wanted, job_id)
         self.world.run(

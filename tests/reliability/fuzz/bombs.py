@@ -60,7 +60,8 @@ def _texts(line: int, many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield (
         "defaults times jobs",
         lambda: jobs(
-            f"defaults: {{{_CODE}, parameters: {{{', '.join(f'p{n}: 1' for n in range(many // 4))}}}}}",
+            "defaults:",
+            f"  {{{_CODE}, parameters: {{{', '.join(f'p{n}: 1' for n in range(many // 4))}}}}}",
             "jobs:",
             *(f"  k{n}: {{parameters: {{own: {n}}}}}" for n in range(many // 10)),
         ),

@@ -142,8 +142,10 @@ MUTATIONS = (
     Mutation(
         "delete: gone as soon as the list says so",
         EXECUTOR,
-        "        if not self._is_gone(action):\n            return Accepted()\n",
-        "",
+        """        else:
+            return Accepted()
+        if action.kind""",
+        "        if action.kind",
         DELETING,
     ),
     Mutation(
