@@ -220,8 +220,9 @@ def _places(text: str) -> Iterator[tuple[int, int]]:
         if blocks and not blocks[-1].flow_style:
             is_item = isinstance(blocks[-1], yaml.SequenceStartEvent)
             if is_item or keys[-1]:
-                column: int = (blocks[-1] if is_item else event).start_mark.column
-                yield event.start_mark.line, column
+                mark: Any = event.start_mark
+                first: Any = blocks[-1].start_mark if is_item else mark
+                yield mark.line, first.column
         if isinstance(event, yaml.CollectionStartEvent):
             blocks.append(event)
             keys.append(False)

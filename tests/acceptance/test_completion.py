@@ -23,7 +23,7 @@ def offered(world: World, line: str) -> list[str]:
 def two(world: World) -> World:
     """Give a world that records `kept` and `gone`, and defines `fresh` and `kept`."""
     world.write(definition(job("gone") + job("kept")))
-    world.serve("--simulate", "0")
+    world.serve("--simulate")
     assert world.run("apply", "--auto-approve").returncode == 0
     world.write(definition(job("fresh") + job("kept")))
     return world

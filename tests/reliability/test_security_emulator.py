@@ -196,7 +196,7 @@ def test_an_exported_log_stays_inside_the_buckets(fresh: World) -> None:
 ESCAPES = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m\u202eX\r\u2066\x1bP+q\x1b\\"
 LOUD = f"""
 import sys
-sys.stdout.write({ascii(ESCAPES)} + "\\n")
+sys.stdout.write({ESCAPES!a} + "\\n")
 sys.stdout.buffer.write(b"\\xff\\x1b[31m no text\\n")
 sys.exit(3)
 """
