@@ -3,9 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.reliability.figures import FIGURES
 
 SCALE = float(os.environ.get("RECONCILER_TEST_SCALE", "1"))
 """How many times as many cases the heavy suites run; 1 takes minutes, 1000 a night."""
@@ -42,3 +45,24 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == file.read_bytes().decode(), f"{name} differs; see --update-golden"
 
     return check
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker process counted to the process that prints the table."""
+    if (found := getattr(session.config, "workeroutput", None)) is not None:
+        found["figures"] = FIGURES.rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker process counted."""
+    for suite, row in getattr(node, "workeroutput", {}).get("figures", {}).items():
+        FIGURES.add(suite, **row)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the reliability suites counted; everything but the cases must be 0."""
+    if FIGURES.rows:
+        terminalreporter.section("reliability")
+        for line in FIGURES.lines():
+            terminalreporter.write_line(line)

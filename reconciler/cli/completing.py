@@ -7,15 +7,18 @@ whoever presses the key is in the middle of a line.
 import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.settings import Settings
-from reconciler.cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reconciler.cli.workspace import Workspace
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-_Source = Callable[[Workspace], Iterable[str]]
+_Source = Callable[["Workspace"], Iterable[str]]
 
 
 def _offering(*sources: _Source) -> Completer:
@@ -24,6 +27,8 @@ def _offering(*sources: _Source) -> Completer:
     def complete(
         context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from reconciler.cli.workspace import Workspace
+
         settings = context.find_object(Settings) or Settings()
         found: dict[str, None] = {}
         for source in sources:
@@ -36,20 +41,20 @@ def _offering(*sources: _Source) -> Completer:
     return complete
 
 
-def _recorded(workspace: Workspace) -> Iterable[str]:
+def _recorded(workspace: "Workspace") -> Iterable[str]:
     state = workspace.recorded()
     return state.records if state else ()
 
 
-def _defined(workspace: Workspace) -> Iterable[str]:
+def _defined(workspace: "Workspace") -> Iterable[str]:
     return workspace.definition.jobs
 
 
-def _snapshots(workspace: Workspace) -> Iterable[str]:
+def _snapshots(workspace: "Workspace") -> Iterable[str]:
     return [each.name for each in workspace.backend(workspace.stack).history()]
 
 
-def _formats(_: Workspace) -> Iterable[str]:
+def _formats(_: "Workspace") -> Iterable[str]:
     from reconciler.cli.plans import FORMATS
 
     return FORMATS

@@ -5,7 +5,9 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from reconciler.diagnostics import Diagnostic, Location, Severity
 from reconciler.model.address import Address
@@ -202,16 +204,16 @@ class Plan(Model):
     reconciler_version: str
     stack: str
     platform: PlanPlatform
-    definition: tuple[SourceFile, ...] = ()
+    definition: Annotated[tuple[SourceFile, ...], Field(fail_fast=True)] = ()
     state: StateRef
     created_at: Moment
     digest: str = ""
     summary: Summary = Summary()
-    actions: tuple[Action, ...] = ()
-    drift: tuple[Drift, ...] = ()
-    known_drift: tuple[KnownDrift, ...] = ()
+    actions: Annotated[tuple[Action, ...], Field(fail_fast=True)] = ()
+    drift: Annotated[tuple[Drift, ...], Field(fail_fast=True)] = ()
+    known_drift: Annotated[tuple[KnownDrift, ...], Field(fail_fast=True)] = ()
     estimate: Estimate | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
+    diagnostics: Annotated[tuple[Diagnostic, ...], Field(fail_fast=True)] = ()
 
     @cached_property
     def computed_digest(self) -> str:

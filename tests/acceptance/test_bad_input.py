@@ -33,7 +33,7 @@ def applied(world: World) -> World:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param("version: 1\njobs: [", "jobs.yaml:3:1", id="broken YAML"),
+        pytest.param("version: 1\njobs: [", "jobs.yaml:2:8", id="broken YAML"),
         pytest.param("version: 1\nstack: x\njobs:\n\ta: {}\n", "tab", id="a tab"),
         pytest.param(definition(job("a") + job("a")), "jobs.yaml:12:3", id="a duplicate key"),
         pytest.param(

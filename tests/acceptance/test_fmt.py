@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -149,3 +151,12 @@ def test_a_hook_looks_at_definitions(hook: dict[str, str]) -> None:
     ]
 
     assert looked_at == ["jobs.yaml", "team/jobs/a.yml", "jobs/a.json"]
+
+
+def test_no_other_command_pays_for_it() -> None:
+    modules = ["reconciler.definition.loader", *(f"reconciler.cli.commands.{c}" for c in COMMANDS)]
+    code = f"import sys, {', '.join(modules)}; print('ruamel.yaml' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"

@@ -1,4 +1,4 @@
-"""The reliability suites' table, printed at the end of every run that counted something."""
+"""What the reliability suites share."""
 
 import pytest
 
@@ -7,13 +7,5 @@ from tests.reliability.figures import FIGURES, Figures
 
 @pytest.fixture
 def figures() -> Figures:
-    """Give a suite the place where it counts its cases."""
+    """Give a suite the place where it counts its cases; the table ends every run."""
     return FIGURES
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was counted; everything but the cases must be 0."""
-    if FIGURES.rows:
-        terminalreporter.section("reliability")
-        for line in FIGURES.lines():
-            terminalreporter.write_line(line)

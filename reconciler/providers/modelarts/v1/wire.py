@@ -4,7 +4,7 @@ Answers may carry further fields, numbers as text, text as numbers, and null for
 was not asked for (ModelArts API Reference, "Training Management (Old Version)").
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -45,6 +45,9 @@ def _text_of(value: object) -> object:
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Number = Annotated[Whole | None, BeforeValidator(_none_if_blank)]
 Text = str | None
+_Row = TypeVar("_Row")
+Rows = Annotated[tuple[_Row, ...], Field(fail_fast=True)]
+"""A list that is refused at its first bad row: a million of them would be told one by one."""
 ScalarText = Annotated[str, BeforeValidator(_text_of)]
 
 
@@ -157,7 +160,7 @@ class JobList(Received):
     job_total_count: Annotated[int, Field(ge=0, le=10_000_000)]
     job_count_limit: Number = None
     quotas: Number = None
-    jobs: tuple[JobRow, ...]
+    jobs: Rows[JobRow]
 
 
 class ParameterBack(Received):
@@ -205,7 +208,7 @@ class VersionList(Received):
     job_id: Text = None
     job_name: Text = None
     job_desc: Text = None
-    versions: tuple[VersionRow, ...]
+    versions: Rows[VersionRow]
 
 
 class VersionDetails(Received):
@@ -224,9 +227,9 @@ class VersionDetails(Received):
     engine_name: Text = None
     engine_version: Text = None
     model_id: Text = None
-    parameter: tuple[ParameterBack, ...] | None = None
+    parameter: Rows[ParameterBack] | None = None
     data_url: Text = None
-    data_source: tuple[DataSourceBack, ...] | None = None
+    data_source: Rows[DataSourceBack] | None = None
     dataset_id: Text = None
     dataset_version_id: Text = None
     train_url: Text = None
@@ -237,13 +240,13 @@ class VersionDetails(Received):
     spec_code: Text = None
     flavor_code: Text = None
     pool_id: Text = None
-    volumes: tuple[VolumeBack, ...] | None = None
+    volumes: Rows[VolumeBack] | None = None
 
 
 class LogFiles(Received):
     """Names of log files, one for each node."""
 
-    log_file_list: tuple[str, ...] | None = None
+    log_file_list: Rows[str] | None = None
 
 
 class LogText(Received):
@@ -271,7 +274,7 @@ class Spec(Received):
 class SpecList(Received):
     """The flavors on offer."""
 
-    specs: tuple[Spec, ...]
+    specs: Rows[Spec]
 
 
 class EngineRow(Received):
@@ -285,4 +288,4 @@ class EngineRow(Received):
 class EngineList(Received):
     """The preset engines on offer."""
 
-    engines: tuple[EngineRow, ...]
+    engines: Rows[EngineRow]
