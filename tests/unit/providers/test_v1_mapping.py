@@ -154,7 +154,7 @@ def _as_text(value: Any) -> Any:
             return value
 
 
-@pytest.mark.parametrize("shape", {*SHAPES.values()}, ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", dict.fromkeys(SHAPES.values()), ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("broken", [{}, {"jobs": 5}, {"job_id": ["x"]}, {"versions": "x"}])
 def test_a_broken_answer_is_either_empty_or_refused(
     shape: type[wire.Received], broken: dict[str, Any]
