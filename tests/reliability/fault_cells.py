@@ -289,9 +289,9 @@ def further_cells() -> list[Cell]:
     for cell in first_cells():
         if (cell.fault.timing and not cell.fault.rule) or cell.for_ever:
             continue
-        found += [replace(cell, number=2), replace(cell, number=3)]
-        if cell.fault.rule.get("how") != "delete":  # with every page, no job would be left
-            found.append(replace(cell, for_ever=True))
+        if cell.fault.rule.get("how") == "delete":
+            continue  # later pages begin with our own jobs: these would be lost, not moved
+        found += [replace(cell, number=2), replace(cell, number=3), replace(cell, for_ever=True)]
     return found
 
 

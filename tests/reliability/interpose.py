@@ -181,8 +181,10 @@ class Interposition:
             case "before":
                 self._die()
             case "after":
-                call()
-                self._die()
+                try:
+                    call()
+                finally:
+                    self._die()
             case "stop":
                 done = call()
                 self._kill(os.getpid(), signal.SIGSTOP)

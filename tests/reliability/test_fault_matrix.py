@@ -35,7 +35,7 @@ from tests.reliability.figures import Figures
 
 SEED = int(os.environ.get("RECONCILER_TEST_SEED", "1"))
 ALL = first_cells() + (further_cells() if SCALE >= 10 else [])
-CELLS = ALL if SCALE >= 10 else sample(ALL, int(120 * SCALE), SEED)
+CELLS = ALL if SCALE >= 10 else sample(ALL, int(100 * SCALE), SEED)
 SMALL_PAGE = 3
 HANGS = 60.0
 """Seconds after which a run that should take one is said to hang."""

@@ -5,13 +5,13 @@ import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from reconciler.backends import codec
 from reconciler.emulator.launch import Running
-from reconciler.model.address import Address
 from tests.acceptance.world import World, a_world, definition, job
 from tests.build import a_record, a_spec, a_state
 from tests.reliability.fuzz import shown
@@ -57,9 +57,9 @@ def ask(
 
 
 def a_token(running: Running) -> str:
-    user = {"name": running.username, "password": running.password}
+    user: dict[str, Any] = {"name": running.username, "password": running.password}
     user |= {"domain": {"name": running.domain}}
-    auth = {"identity": {"methods": ["password"], "password": {"user": user}}}
+    auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
     auth |= {"scope": {"project": {"id": running.project_id}}}
     connection = HTTPConnection(urlsplit(running.url).netloc, timeout=30)
     connection.request("POST", "/v3/auth/tokens", json.dumps({"auth": auth}))
@@ -255,7 +255,7 @@ def test_a_hostile_state_moves_no_cursor(fresh: World) -> None:
     fresh.write(definition(job("a")))
     spec = a_spec(f"n{ESCAPES}", description=ESCAPES, parameters={ESCAPES: ESCAPES})
     record = a_record(spec, job_id=ESCAPES, version_id=ESCAPES, name=ESCAPES)
-    records = {Address(f"a{ESCAPES}"): record}
+    records = {f"a{ESCAPES}": record}
     state = a_state(records, stack="vision", platform=None, lineage=ESCAPES)
     (fresh.folder / "state").mkdir(mode=0o700)
     (fresh.folder / "state" / "vision.json").write_bytes(codec.encode(state))

@@ -1,12 +1,13 @@
 """A saved plan does what was reviewed, or nothing; and it sends nothing to where it should not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.plans import FORMATS
 from reconciler.errors import PlanFileError, PlanStaleError
 from reconciler.model.plan import Plan
 from reconciler.render import structured
@@ -26,7 +27,7 @@ def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
     """Yield every leaf of the document, and every list and mapping as a whole."""
     if path:
         yield path, value
-    items = value.items() if isinstance(value, dict) else ()
+    items: Iterable[Any] = value.items() if isinstance(value, dict) else ()
     items = enumerate(value) if isinstance(value, list) else items
     for key, each in items:
         yield from leaves(each, (*path, key))
@@ -214,7 +215,8 @@ def test_a_plan_shows_no_escapes(world: World) -> None:
     saved = structured.plan_from_json(json.dumps(document)).sealed()
     name = "plan\x1b[31m.json"
     (world.folder / name).write_text(structured.plan_json(saved))
-    for options in ((), ("-vv",), ("--json",), ("--report", "markdown")):
+    formats = (("--report", each) for each in FORMATS)
+    for options in ((), ("-vv",), ("--json",), *formats):
         told = world.run("show", name, *options)
         assert told.returncode == 0, told
         shown.check(told.stdout)

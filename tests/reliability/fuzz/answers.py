@@ -137,7 +137,12 @@ class Answers:
     """One kind of answer spoiled in body, status and headers; then every call is made."""
 
     name = "answers"
-    words = (b'"is_success":true', b'"error_code":"ModelArts.0103"', b'"error_msg":', b'"jobs":[')
+    words: tuple[bytes, ...] = (
+        b'"is_success":true',
+        b'"error_code":"ModelArts.0103"',
+        b'"error_msg":',
+        b'"jobs":[',
+    )
 
     def make(self, mutator: Mutator) -> bytes:
         random = mutator.random

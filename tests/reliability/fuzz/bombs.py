@@ -14,7 +14,7 @@ Bomb = tuple[str, str, Callable[[], bytes]]
 def bombs(scale: float) -> Iterator[Bomb]:
     """Yield target, title and builder; at scale 1 lines have 5 MB, from 10 on 100 MB."""
     line = 100_000_000 if scale >= 10 else int(5_000_000 * scale)
-    many = int(100_000 * min(scale, 10))
+    many = int(50_000 * min(scale, 20))
     for title, build in _texts(line, many):
         yield "definition", title, build
     for title, build in _documents(line, many):

@@ -20,8 +20,15 @@ _MINIMISING = 400
 class Target(Protocol):
     """Something that reads what others wrote."""
 
-    name: str
-    words: tuple[bytes, ...]
+    @property
+    def name(self) -> str:
+        """What it reads."""
+        ...
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """What is put into its inputs beyond what all get."""
+        ...
 
     def make(self, mutator: Mutator) -> bytes:
         """Return a spoiled input."""

@@ -83,7 +83,14 @@ class Snapshots:
     """Snapshots of a state, most of them with a checksum that is right."""
 
     name = "snapshot"
-    words = (b'"job_id":', b'"records":{', b'"intents":{', b'},\n"intents":', b",\n", b'"serial":')
+    words: tuple[bytes, ...] = (
+        b'"job_id":',
+        b'"records":{',
+        b'"intents":{',
+        b'},\n"intents":',
+        b",\n",
+        b'"serial":',
+    )
 
     def make(self, mutator: Mutator) -> bytes:
         chosen = mutator.random.choice(seeds.SNAPSHOTS)
@@ -114,7 +121,13 @@ class Journals:
     """Journals, most of them with checksums that are right, and the state that they fold into."""
 
     name = "journal"
-    words = (b'{"crc32":"', b'","entry":{"entry":"', b'"recorded"', b'"opened"', b'"removed"')
+    words: tuple[bytes, ...] = (
+        b'{"crc32":"',
+        b'","entry":{"entry":"',
+        b'"recorded"',
+        b'"opened"',
+        b'"removed"',
+    )
 
     def make(self, mutator: Mutator) -> bytes:
         chosen = mutator.random.choice(seeds.JOURNALS)
@@ -145,7 +158,13 @@ class Plans:
     """Saved plans, some of them sealed again after they were spoiled."""
 
     name = "plan"
-    words = (b'"kind": "delete"', b'"job_id": ', b'"protect": ', b'"digest": ', b'"expects": {')
+    words: tuple[bytes, ...] = (
+        b'"kind": "delete"',
+        b'"job_id": ',
+        b'"protect": ',
+        b'"digest": ',
+        b'"expects": {',
+    )
 
     def make(self, mutator: Mutator) -> bytes:
         chosen = plans.REVIEWED

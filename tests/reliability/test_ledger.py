@@ -1,0 +1,129 @@
+"""The state machine's judge sees what it is there to see."""
+
+import pytest
+
+from reconciler.backends.memory import MemoryBackend
+from reconciler.model.address import Address
+from reconciler.model.job import JobRecord, Status
+from reconciler.model.plan import Action
+from reconciler.model.state import Intent, State
+from reconciler.providers.memory import MemoryPlatform
+from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
+from tests.reliability.ledger import Ledger, ViolationError
+
+A, B = Address("a"), Address("b")
+SPEC = a_spec("a")
+
+
+def a_ledger(
+    records: dict[str, JobRecord] | None = None, *intents: Intent, sent: int = 1
+) -> tuple[Ledger, str]:
+    """Return a ledger of a platform with one job of ours, and that job's id."""
+    platform, backend = MemoryPlatform(), MemoryBackend("vision")
+    job = platform.add(SPEC)
+    keep(backend, a_state(records, intents={A: intents} if intents else {}))
+    ledger = Ledger(platform, backend)
+    if sent:
+        ledger.created(job.job_id, SPEC)
+    return ledger, job.job_id
+
+
+def keep(backend: MemoryBackend, state: State) -> None:
+    with backend.lock(command="test") as writer:
+        writer.checkpoint(state)
+
+
+def ours(job_id: str, **overrides: object) -> JobRecord:
+    return a_record(SPEC, job_id=job_id, **overrides)
+
+
+FIRST = "567524"
+"""The id that the platform gives its first job."""
+
+
+@pytest.mark.parametrize(
+    ("records", "intents", "sent", "seen"),
+    [
+        pytest.param({"a": ours(FIRST)}, [], 1, None, id="recorded"),
+        pytest.param({}, [an_intent("create", SPEC)], 1, None, id="meant"),
+        pytest.param({}, [], 1, "orphans", id="neither recorded nor meant"),
+        pytest.param({}, [an_intent("create", a_spec("b"))], 1, "orphans", id="another is meant"),
+        pytest.param({"a": ours(FIRST)}, [], 0, "unapproved", id="somebody else's is recorded"),
+    ],
+)
+def test_a_job_that_we_created_is_recorded_or_meant(
+    records: dict[str, JobRecord], intents: list[Intent], sent: int, seen: str | None
+) -> None:
+    ledger, _ = a_ledger(records, *intents, sent=sent)
+
+    if seen is None:
+        ledger.check()
+    else:
+        with pytest.raises(ViolationError, match=seen):
+            ledger.check()
+
+
+def test_one_address_has_one_live_job() -> None:
+    ledger, _ = a_ledger({"a": ours(FIRST)}, an_intent("create", a_spec("other"), address=A))
+    ledger.check()
+    ledger.created(ledger.platform.add(a_spec("other")).job_id, a_spec("other"))
+
+    with pytest.raises(ViolationError, match="duplicates"):
+        ledger.check()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        a_state({"a": ours(FIRST, attempt=2)}, serial=5),
+        a_state({"a": ours(FIRST)}, serial=6, lineage="another" + LINEAGE),
+    ],
+    ids=["same serial, other records", "other lineage"],
+)
+def test_a_state_goes_on_from_the_last(after: State) -> None:
+    ledger, _ = a_ledger()
+    ledger.last = a_state({"a": ours(FIRST)}, serial=5)
+    ledger.backend = MemoryBackend("vision")
+    keep(ledger.backend, after)
+
+    with pytest.raises(ViolationError, match="lost"):
+        ledger.check()
+
+
+DELETE = an_action("delete", "a", SPEC, job_id=FIRST)
+
+
+@pytest.mark.parametrize(
+    ("approved", "intent", "record", "seen"),
+    [
+        pytest.param([DELETE], "delete", {}, None, id="as it should be"),
+        pytest.param([], "delete", {}, "unapproved", id="nobody approved it"),
+        pytest.param(
+            [an_action("delete", "a", SPEC, job_id="1")], "delete", {}, "unapproved", id="other id"
+        ),
+        pytest.param([DELETE], "update", {}, "lost", id="without an intent"),
+        pytest.param([DELETE], "delete", {"protect": True}, "unapproved", id="protected"),
+    ],
+)
+def test_a_delete_is_approved_and_durable(
+    approved: list[Action], intent: str, record: dict[str, object], seen: str | None
+) -> None:
+    meant = an_intent(intent, SPEC, job_id=FIRST)
+    ledger, job_id = a_ledger({"a": ours(FIRST, **record)}, meant)
+    ledger.approve(a_plan(*approved), {})
+
+    if seen is None:
+        ledger.about_to_delete(job_id)
+    else:
+        with pytest.raises(ViolationError, match=seen):
+            ledger.about_to_delete(job_id)
+
+
+def test_a_finished_job_is_not_paid_for_again() -> None:
+    ledger, _ = a_ledger({"a": ours(FIRST, version_id="1108482")})
+    ledger.platform.set_status("a", Status.SUCCEEDED)
+    ledger.note_succeeded()
+    ledger.platform.remove("a")
+
+    with pytest.raises(ViolationError, match="paid for again"):
+        ledger.approve(a_plan(an_action("create", "a", SPEC)), {A: a_desired(SPEC)})
