@@ -1,7 +1,7 @@
 """States under random entries, groupings, checkpoints and damage."""
 
 import string
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from unittest import mock
 
 from hypothesis import given, settings
@@ -36,7 +36,7 @@ ADDRESSES = st.one_of(
 ).map(Address)
 IDS = st.sampled_from(["1", "2", "3"])
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
-TIMES = st.datetimes(timezones=ZONES)
+TIMES = st.datetimes(datetime(1970, 1, 2), datetime(9998, 12, 30), timezones=ZONES)  # noqa: DTZ001
 SPECS = st.builds(
     JobSpec,
     name=st.text(string.ascii_letters, min_size=1, max_size=8),
