@@ -22,3 +22,9 @@ def matches(address: str, globs: Iterable[str]) -> bool:
 def _compiled(glob: str) -> re.Pattern[str]:
     pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in glob)
     return re.compile(pattern, re.DOTALL)
+
+
+def sweep_of(address: Address) -> str | None:
+    """Return the key of the sweep that an address belongs to: `resnet` for `resnet[lr=0.1]`."""
+    key, bracket, _ = address.partition("[")
+    return key if bracket else None

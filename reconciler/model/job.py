@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from reconciler.diagnostics import Location
 from reconciler.model.address import Address
 from reconciler.model.base import Model, Moment
@@ -44,6 +46,19 @@ class Lifecycle(Model):
     on_missing: Literal["accept_finished", "recreate", "error"] = "accept_finished"
     protect: bool = False
     retain: bool = False
+    ttl_after_finished: int | None = None
+    on_change: Literal["replace", "new_version", "keep"] = "replace"
+
+
+class CodeDigest(Model):
+    """The training code that a job is run with: one digest, and one for each file.
+
+    `digest` is `sha256:…` over the sorted paths and contents; `files` maps each path, relative to
+    the folder, to the first 16 hex digits of its SHA-256, so that a plan can name what changed.
+    """
+
+    digest: str
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,9 @@ class DesiredJob:
 
     `fields` maps a dotted path of the spec (`flavor`, `engine.version`, `parameters.lr`) to the
     place where it was written, for diagnostics; a path that was inherited points at its origin.
-    `estimated_hours` is how long the user thinks that it runs.
+    `estimated_hours` is how long the user thinks that it runs. `depends_on` are the jobs that have
+    to succeed before this one may be created, whether written or implied by a reference to their
+    output; `code` is what the training code was when the definition was read.
     """
 
     address: Address
@@ -62,6 +79,8 @@ class DesiredJob:
     location: Location | None = None
     fields: Mapping[str, Location] = field(default_factory=dict)
     estimated_hours: Decimal | None = None
+    depends_on: tuple[Address, ...] = ()
+    code: CodeDigest | None = None
 
     def place(self, path: str) -> Location | None:
         """Return where a field was written, or where its nearest parent or the job was."""
@@ -88,7 +107,10 @@ class JobRecord(Model):
 
     `job_id` is None only between the two halves of a replacement: the old job is deleted, the
     new one not yet created. `protect` and `retain` stand here so that they still hold after the
-    block is gone from the definition. `attempt` counts from 1 and grows with each retry.
+    block is gone from the definition, and so does `ttl_after_finished` (seconds). `attempt` counts
+    from 1 and grows with each retry. `depends_on` maps each dependency to the id of its job when
+    this one was created, so that a dependency that was run again since is noticed; `code` is the
+    training code that it was created with.
     """
 
     job_id: str | None
@@ -100,6 +122,9 @@ class JobRecord(Model):
     attempt: int = 1
     created_at: Moment | None = None
     outcome: Outcome | None = None
+    ttl_after_finished: int | None = None
+    depends_on: dict[Address, str] = Field(default_factory=dict)
+    code: CodeDigest | None = None
 
     @property
     def has_succeeded(self) -> bool:

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     NEW = "new"
     DEFINITION_CHANGED = "definition_changed"
     DRIFTED = "drifted"
+    CODE_CHANGED = "code_changed"
+    DEPENDENCY_REPLACED = "dependency_replaced"
     RETRY = "retry"
     VANISHED = "vanished"
     FINISHED = "finished"
@@ -49,6 +51,9 @@ class Reason(StrEnum):
     ADOPTED = "adopted"
     NAME_TAKEN = "name_taken"
     UNCHANGED = "unchanged"
+    WAITS = "waits"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
 
 
 class FieldChange(Model):

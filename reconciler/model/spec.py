@@ -9,6 +9,17 @@ from pydantic import Field
 from reconciler.model.base import Model, digest
 
 
+class Secret(Model):
+    """A parameter or environment value that is read from the environment when it is sent.
+
+    `secret` is the environment variable's name, `hmac` the keyed hash of its value (HMAC-SHA256
+    in hex, keyed with the state's salt) once it is known; the value itself stands nowhere.
+    """
+
+    secret: str
+    hmac: str | None = None
+
+
 class Engine(Model):
     """A preset training engine, by name and version or by the platform's id."""
 

@@ -46,6 +46,8 @@ _LIFECYCLE: Final[Mapping[str, Kind]] = {
     "on_missing": "text",
     "protect": "truth",
     "retain": "truth",
+    "ttl_after_finished": "number",
+    "on_change": "text",
 }
 _JOB: Final[Mapping[str, Kind]] = {
     "address": "text",
@@ -204,7 +206,11 @@ def _at(row: Any, path: str) -> Any:
 
 
 def _lifecycle(lifecycle: Lifecycle) -> dict[str, Any]:
-    return {name: getattr(lifecycle, name) for name in _LIFECYCLE}
+    values = {name: getattr(lifecycle, name) for name in _LIFECYCLE}
+    return {
+        name: _BLANKS[_LIFECYCLE[name]] if value is None else value
+        for name, value in values.items()
+    }
 
 
 def _changes(changes: Iterable[FieldChange]) -> list[dict[str, Any]]:
