@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reconciler.emulator import v1_requests as wire
 from reconciler.emulator.errors import RefusedError
 from reconciler.emulator.faultlayer import ADMIN
 from reconciler.emulator.faults import RuleRequest
 from reconciler.emulator.jobs import Timing
 from reconciler.emulator.model import Job, Status, Version
+from reconciler.emulator.v1 import requests as wire
 
 if TYPE_CHECKING:
     from reconciler.emulator.app import Emulator

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from reconciler.emulator.admin import Admin
+from reconciler.emulator.failures import Failure
 from reconciler.emulator.faultlayer import FaultLayer
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.guard import Guard
@@ -20,9 +21,9 @@ from reconciler.emulator.model import Project
 from reconciler.emulator.requestlog import RequestLog
 from reconciler.emulator.runner import RunnerSettings
 from reconciler.emulator.store import Store
-from reconciler.emulator.v1 import V1
-from reconciler.emulator.v1_configurations import SavedConfigurations
-from reconciler.emulator.v1_errors import Failure
+from reconciler.emulator.v1.api import V1
+from reconciler.emulator.v1.configurations import SavedConfigurations
+from reconciler.emulator.v1.errors import shape
 
 
 @dataclass(frozen=True)
@@ -108,4 +109,4 @@ async def _unknown_method(_request: Request, error: Exception) -> Response:
 
 
 async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return Failure(500, "ModelArts.0010", "Internal error.").response()
+    return Failure(500, "ModelArts.0010", "Internal error.").response(shape)

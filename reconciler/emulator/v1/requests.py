@@ -7,9 +7,10 @@ Job", "Creating a Training Job Version", "Modifying the Description of a Trainin
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from reconciler.emulator import catalog
+from reconciler.emulator.bodies import Wire
 from reconciler.emulator.model import Work
 
 
@@ -24,12 +25,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Description = Annotated[str, StringConstraints(max_length=256)]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Field(ge=0)]
-
-
-class Wire(BaseModel):
-    """Base of every request body."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Parameter(Wire):
@@ -86,11 +81,11 @@ class RunConfig(Wire):
     boot_file_url: Text = ""
     engine_id: Number = catalog.DEFAULT_ENGINE
     model_id: Number = 0
-    parameter: list[Parameter] = []
+    parameter: list[Parameter] = Field(default_factory=list)
     data_url: Text = ""
     dataset_id: Text = ""
     dataset_version_id: Text = ""
-    data_source: list[DataSource] = []
+    data_source: list[DataSource] = Field(default_factory=list)
     spec_id: Number = 0
     pool_id: Annotated[str, StringConstraints(min_length=1)] = ""
     flavor: Annotated[Flavor | None, NotNull] = None
@@ -98,7 +93,7 @@ class RunConfig(Wire):
     log_url: Text = ""
     user_image_url: Text = ""
     user_command: Text = ""
-    volumes: list[Volume] = []
+    volumes: list[Volume] = Field(default_factory=list)
     nas_type: str = ""
     nas_share_addr: str = ""
     nas_mount_path: str = ""
@@ -120,7 +115,7 @@ class Notification(Wire):
     """Whom to tell; accepted and forgotten."""
 
     topic_urn: str = ""
-    events: list[str] = []
+    events: list[str] = Field(default_factory=list)
 
 
 class JobCreate(Wire):
