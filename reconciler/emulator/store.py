@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.emulator.launch import private_folder
-from reconciler.emulator.model import Job, Project, Status, Version, Work
+from reconciler.emulator.model import Channel, Job, Project, Status, Version, Work
 
-FORMAT = 1
+FORMAT = 2
+"""1: before jobs knew their API version; read and written on as 2."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (id TEXT PRIMARY KEY, name TEXT UNIQUE, folder TEXT UNIQUE);
@@ -234,5 +235,14 @@ def _check_format(path: Path, found: int) -> None:
 
 def _load_version(text: str) -> Version:
     plain = json.loads(text)
-    work = Work(**plain.pop("work"))
+    work = _load_work(plain.pop("work"))
     return Version(**plain | {"work": work, "status": Status(plain["status"])})
+
+
+def _load_work(plain: dict[str, Any]) -> Work:
+    """The work of a version; format 1 knew one input and one output, each by a fixed name."""
+    for key, name, old in (("inputs", "data_url", "data"), ("outputs", "train_url", "output")):
+        path = plain.pop(old, "")
+        channels = plain.get(key) or ([{"name": name, "path": path}] if path else [])
+        plain[key] = [Channel(**channel) for channel in channels]
+    return Work(**plain)

@@ -17,6 +17,7 @@ from reconciler.emulator.faultlayer import LISTING
 from reconciler.emulator.iam import Tokens
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.listing import Query
+from reconciler.emulator.model import V1 as V1_JOBS
 from reconciler.emulator.model import Job, Version
 from reconciler.emulator.query import Parameters
 from reconciler.emulator.v1 import answers
@@ -116,7 +117,7 @@ class V1:
         page, size = query.number("page", 1, 1, 65535), query.number("per_page", 10, 1, 1000)
         listing = request.scope.get(LISTING, self._jobs.listing)
         found = listing.find(wanted)
-        now, count = self._jobs.now(), self._jobs.count(project)
+        now, count = self._jobs.now(), self._jobs.count(project, V1_JOBS)
         rows = found[(page - 1) * size : page * size]
         return {
             "is_success": True,
@@ -251,7 +252,7 @@ class V1:
 
     def _check_paths(self, config: wire.RunConfig, project: str) -> None:
         work = wire.make_work(config)
-        named = (work.code_dir, work.boot_file, work.data, work.output, work.log_dir)
+        named = (work.code_dir, work.boot_file, config.data_url, config.train_url, work.log_dir)
         for path in filter(None, (*named, *(source.data_url for source in config.data_source))):
             paths.check_syntax(path)
         if self._jobs.runner.settings.simulate is None:

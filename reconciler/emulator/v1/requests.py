@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from reconciler.emulator import catalog
 from reconciler.emulator.bodies import Wire
-from reconciler.emulator.model import Work
+from reconciler.emulator.model import Channel, Work
 
 
 def _refuse_null(value: object) -> object:
@@ -246,8 +246,8 @@ def make_work(config: RunConfig) -> Work:
         command=config.user_command,
         algorithm=algorithm.name if algorithm else "",
         parameters=[[item.label, item.value] for item in config.parameter],
-        data=config.data_url or _first_path(config.data_source),
-        output=config.train_url,
+        inputs=_channel("data_url", config.data_url or _first_path(config.data_source)),
+        outputs=_channel("train_url", config.train_url),
         log_dir=config.log_url,
         held=flavor is not None and flavor.sold_out,
     )
@@ -264,6 +264,10 @@ def _needs_engine(config: RunConfig) -> bool:
 
 def _first_path(sources: list[DataSource]) -> str:
     return sources[0].data_url if sources else ""
+
+
+def _channel(name: str, path: str) -> list[Channel]:
+    return [Channel(name, path)] if path else []
 
 
 def _folder(path: str) -> str:
