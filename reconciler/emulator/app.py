@@ -15,7 +15,7 @@ from reconciler.emulator.failures import Failure
 from reconciler.emulator.faultlayer import FaultLayer
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.guard import Guard
-from reconciler.emulator.iam import DAY, Iam, Tokens
+from reconciler.emulator.iam import DAY, Iam, Tokens, user_id
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.model import Project
 from reconciler.emulator.requestlog import RequestLog
@@ -24,6 +24,7 @@ from reconciler.emulator.store import Store
 from reconciler.emulator.v1.api import V1
 from reconciler.emulator.v1.configurations import SavedConfigurations
 from reconciler.emulator.v1.errors import shape
+from reconciler.emulator.v2.api import V2
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ class Emulator:
     def application(self) -> ASGIApp:
         """The web application, with request log and faults around the strict API."""
         v1 = V1(self.jobs, self.tokens, self.store.credentials.username)
+        v2 = V2(self.jobs, self.tokens, self.store.credentials.username, user_id(self.store))
         saved = SavedConfigurations(self.store, self.jobs.now, v1)
         admin = Admin(self)
         app = Starlette(
             routes=[
                 *v1.routes(),
                 *saved.routes(),
+                *v2.routes(),
                 *Iam(self.store, self.tokens).routes(),
                 *admin.routes(),
             ],

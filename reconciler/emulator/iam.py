@@ -176,7 +176,7 @@ class Iam:
             domain.name == known.domain or domain.id == self._domain_id()
         )
         right = compare_digest(user.password.encode(), known.password.encode())
-        return right and (named or user.id == self._user_id())
+        return right and (named or user.id == user_id(self._store))
 
     def _project(self, wanted: _ScopeProject) -> Project | None:
         for project in self._store.projects():
@@ -191,7 +191,7 @@ class Iam:
             "issued_at": _stamp(token.expires - self._tokens.lifetime),
             "expires_at": _stamp(token.expires),
             "user": {
-                "id": self._user_id(),
+                "id": user_id(self._store),
                 "name": self._store.credentials.username,
                 "domain": domain,
                 "password_expires_at": "",
@@ -215,24 +215,29 @@ class Iam:
             "links": {},
         }
 
-    def _user_id(self) -> str:
-        return uuid5(NAMESPACE_URL, self._store.credentials.username).hex
-
     def _domain_id(self) -> str:
         return uuid5(NAMESPACE_URL, self._store.credentials.domain).hex
+
+
+def user_id(store: Store) -> str:
+    """The id of the store's one user."""
+    return uuid5(NAMESPACE_URL, store.credentials.username).hex
 
 
 def _catalog(base: str, project: Project | None) -> list[dict[str, Any]]:
     if project is None:
         return []
-    endpoint = {
-        "id": "modelarts-v1",
-        "interface": "public",
-        "region": "local",
-        "region_id": "local",
-        "url": f"{base.rstrip('/')}/v1/{project.id}",
-    }
-    return [{"id": "modelarts", "name": "modelarts", "type": "modelarts", "endpoints": [endpoint]}]
+    endpoints = [
+        {
+            "id": f"modelarts-{version}",
+            "interface": "public",
+            "region": "local",
+            "region_id": "local",
+            "url": f"{base.rstrip('/')}/{version}/{project.id}",
+        }
+        for version in ("v1", "v2")
+    ]
+    return [{"id": "modelarts", "name": "modelarts", "type": "modelarts", "endpoints": endpoints}]
 
 
 def _failure(status: int, message: str) -> JSONResponse:
