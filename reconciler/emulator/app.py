@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from reconciler.emulator.admin import Admin
+from reconciler.emulator.admission import Admission
 from reconciler.emulator.failures import Failure
 from reconciler.emulator.faultlayer import FaultLayer
 from reconciler.emulator.faults import Faults
@@ -20,11 +21,14 @@ from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.model import Project
 from reconciler.emulator.requestlog import RequestLog
 from reconciler.emulator.runner import RunnerSettings
+from reconciler.emulator.signing import Keys
 from reconciler.emulator.store import Store
 from reconciler.emulator.v1.api import V1
 from reconciler.emulator.v1.configurations import SavedConfigurations
 from reconciler.emulator.v1.errors import shape
 from reconciler.emulator.v2.api import V2
+from reconciler.emulator.v2.errors import shape as shape_of_v2
+from reconciler.emulator.v2.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,10 @@ class Emulator:
 
     def application(self) -> ASGIApp:
         """The web application, with request log and faults around the strict API."""
-        v1 = V1(self.jobs, self.tokens, self.store.credentials.username)
-        v2 = V2(self.jobs, self.tokens, self.store.credentials.username, user_id(self.store))
+        username = self.store.credentials.username
+        admission = Admission(self.tokens, Keys(self.store.credentials.pairs()))
+        v1 = V1(self.jobs, admission, username)
+        v2 = V2(self.jobs, admission, username, user_id(self.store))
         saved = SavedConfigurations(self.store, self.jobs.now, v1)
         admin = Admin(self)
         app = Starlette(
@@ -92,6 +98,7 @@ class Emulator:
                 *v1.routes(),
                 *saved.routes(),
                 *v2.routes(),
+                *Tasks(v2).routes(),
                 *Iam(self.store, self.tokens).routes(),
                 *admin.routes(),
             ],
@@ -101,15 +108,26 @@ class Emulator:
         return Guard(FaultLayer(app, self))
 
 
-async def _unknown_api(_request: Request, _error: Exception) -> Response:
-    return Failure(404, "APIG.0101", "The API does not exist or has not been published.").response()
+async def _unknown_api(request: Request, _error: Exception) -> Response:
+    failure = Failure(404, "APIG.0101", "The API does not exist or has not been published.")
+    if _is_v2(request):
+        failure = Failure(404, "ModelArts.2836", "PathNotFound")
+    return failure.response(shape_of_v2)
 
 
-async def _unknown_method(_request: Request, error: Exception) -> Response:
-    response = Failure(405, "APIG.0101", "The method is not supported by the API.").response()
+async def _unknown_method(request: Request, error: Exception) -> Response:
+    failure = Failure(405, "APIG.0101", "The method is not supported by the API.")
+    if _is_v2(request):
+        failure = Failure(405, "ModelArts.2803", "MethodNotAllowed")
+    response = failure.response(shape_of_v2)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
 
 
-async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return Failure(500, "ModelArts.0010", "Internal error.").response(shape)
+async def _internal_error(request: Request, _error: Exception) -> Response:
+    failure = Failure(500, "ModelArts.0010", "Internal error.")
+    return failure.response(shape_of_v2 if _is_v2(request) else shape)
+
+
+def _is_v2(request: Request) -> bool:
+    return request.url.path.startswith("/v2/")

@@ -147,9 +147,11 @@ class Jobs:
         key = (project_id, workspace, name, api)
         return key in self._names or key in self._held
 
-    def find(self, job_id: int) -> Job:
-        """The job with this number, whatever its project. NotFoundError."""
-        job = self.listing.get(job_id)
+    def find(self, name: str) -> Job:
+        """The job with this number or UUID, whatever its project and API. NotFoundError."""
+        job = self.listing.get_by_uid(name)
+        if job is None and name.isascii() and name.isdecimal():
+            job = self.listing.get(int(name))
         if job is None:
             raise NotFoundError("The job does not exist.")
         return job

@@ -8,7 +8,7 @@ from typing import Any
 _KEPT = 50_000
 _LIST = re.compile(r"/v\d+/[^/]+/training-jobs(-searches)?")
 _DETAIL = re.compile(r"/v\d+/[^/]+/training-jobs/[^/]+(/versions/[^/]+)?")
-_CATALOG = re.compile(r"/v\d+/[^/]+/(job/|built-in-algorithms|training-job-flavors)")
+_CATALOG = re.compile(r"/v\d+/[^/]+/(job/|built-in-algorithms|training-job-(flavors|engines))")
 
 
 @dataclass(frozen=True, slots=True)

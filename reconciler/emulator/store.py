@@ -17,6 +17,7 @@ from typing import Any
 
 from reconciler.emulator.launch import private_folder
 from reconciler.emulator.model import Channel, Job, Project, Status, Version, Work
+from reconciler.emulator.signing import KeyPair
 
 FORMAT = 2
 """1: before jobs knew their API version; read and written on as 2."""
@@ -44,6 +45,18 @@ class Credentials:
     password: str = field(repr=False)
     domain: str
     admin_token: str = field(repr=False)
+    access_key: str
+    secret_key: str = field(repr=False)
+    temporary_access_key: str
+    temporary_secret_key: str = field(repr=False)
+    security_token: str = field(repr=False)
+
+    def pairs(self) -> list[KeyPair]:
+        """The key pairs that sign requests: a lasting one and a temporary one."""
+        return [
+            KeyPair(self.access_key, self.secret_key),
+            KeyPair(self.temporary_access_key, self.temporary_secret_key, self.security_token),
+        ]
 
 
 class Store:
@@ -193,21 +206,28 @@ def _hold(path: Path) -> int:
 
 
 def _credentials(path: Path) -> Credentials:
-    if not path.exists():
-        number = secrets.randbelow(10**20)
-        write_private(
-            path,
-            {
-                "username": f"user-{secrets.token_hex(4)}",
-                "password": secrets.token_urlsafe(24),
-                "domain": f"LOCAL-{number:020d}",
-                "admin_token": secrets.token_urlsafe(32),
-            },
-        )
     try:
-        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = Credentials(**_new_credentials() | known)
     except (ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged; delete it to have new credentials made.") from error
+    if len(known) < len(vars(found)):
+        write_private(path, vars(found))
+    return found
+
+
+def _new_credentials() -> dict[str, str]:
+    return {
+        "username": f"user-{secrets.token_hex(4)}",
+        "password": secrets.token_urlsafe(24),
+        "domain": f"LOCAL-{secrets.randbelow(10**20):020d}",
+        "admin_token": secrets.token_urlsafe(32),
+        "access_key": secrets.token_hex(10).upper(),
+        "secret_key": secrets.token_urlsafe(30),
+        "temporary_access_key": secrets.token_hex(10).upper(),
+        "temporary_secret_key": secrets.token_urlsafe(30),
+        "security_token": secrets.token_urlsafe(60),
+    }
 
 
 def _open_database(path: Path) -> sqlite3.Connection:

@@ -9,12 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reconciler.emulator import catalog, paths
-from reconciler.emulator.admission import admit
+from reconciler.emulator.admission import Admission
 from reconciler.emulator.bodies import read_body
 from reconciler.emulator.errors import RefusedError
 from reconciler.emulator.failures import Failure, answer
 from reconciler.emulator.faultlayer import LISTING
-from reconciler.emulator.iam import Tokens
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.listing import Query
 from reconciler.emulator.model import V1 as V1_JOBS
@@ -43,9 +42,9 @@ _MODEL_ORDERS = {
 class V1:
     """Training jobs, versions, logs and the catalog, as v1 documents them."""
 
-    def __init__(self, jobs: Jobs, tokens: Tokens, user: str) -> None:
+    def __init__(self, jobs: Jobs, admission: Admission, user: str) -> None:
         self._jobs = jobs
-        self._tokens = tokens
+        self._admission = admission
         self._user = user
 
     def routes(self) -> list[Route]:
@@ -77,7 +76,7 @@ class V1:
 
         async def serve(request: Request) -> Response:
             try:
-                project = admit(request, self._tokens)
+                project = await self._admission.admit(request)
                 self._jobs.sweep()
                 return answer(200, await call(request, project))
             except Failure as failure:

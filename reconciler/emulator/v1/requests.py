@@ -155,6 +155,8 @@ class ConfigurationCreate(ConfigurationUpdate):
 
 Given = frozenset[str]
 
+_OF_THE_REQUEST = frozenset({"create_version", "pre_version_id"})
+
 _FORM_RULES: tuple[tuple[str, Callable[[Given], bool]], ...] = (
     (
         "data_url, data_source and dataset_id cannot be used together",
@@ -251,6 +253,13 @@ def make_work(config: RunConfig) -> Work:
         log_dir=config.log_url,
         held=flavor is not None and flavor.sold_out,
     )
+
+
+def make_run(config: dict[str, Any]) -> tuple[dict[str, Any], Work]:
+    """The settings as echoed and what they make run, from the `config` of any request."""
+    known = {name: value for name, value in config.items() if name not in _OF_THE_REQUEST}
+    shape = RunConfig.model_validate(known)
+    return sent(shape), make_work(shape)
 
 
 def sent(config: RunConfig) -> dict[str, Any]:

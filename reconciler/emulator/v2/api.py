@@ -8,12 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reconciler.emulator import catalog as common
-from reconciler.emulator.admission import admit
+from reconciler.emulator.admission import Admission
 from reconciler.emulator.bodies import read_body
 from reconciler.emulator.errors import NameTakenError, NotFoundError, RefusedError
 from reconciler.emulator.failures import Failure, answer
 from reconciler.emulator.faultlayer import LISTING
-from reconciler.emulator.iam import Tokens
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.listing import Query
 from reconciler.emulator.model import V2 as V2_JOBS
@@ -42,9 +41,9 @@ _TERMINABLE = ("Creating", "Pending", "Running")
 class V2:
     """Training jobs and what is offered, as v2 documents them."""
 
-    def __init__(self, jobs: Jobs, tokens: Tokens, user: str, user_id: str) -> None:
+    def __init__(self, jobs: Jobs, admission: Admission, user: str, user_id: str) -> None:
         self.jobs = jobs
-        self._tokens = tokens
+        self._admission = admission
         self._user = user
         self._user_id = user_id
 
@@ -69,7 +68,7 @@ class V2:
 
         async def serve(request: Request) -> Response:
             try:
-                project = admit(request, self._tokens)
+                project = await self._admission.admit(request)
                 self.jobs.sweep()
                 body = await call(request, project)
                 return body if isinstance(body, Response) else answer(status, body)

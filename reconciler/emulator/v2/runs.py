@@ -5,11 +5,11 @@ from typing import Any
 
 from reconciler.emulator import catalog as common
 from reconciler.emulator import paths
-from reconciler.emulator.errors import InvalidPathError
+from reconciler.emulator.errors import InvalidPathError, NotAllowedError
 from reconciler.emulator.failures import Failure
 from reconciler.emulator.model import Channel, Work
 from reconciler.emulator.v2 import algorithms as shapes
-from reconciler.emulator.v2 import catalog
+from reconciler.emulator.v2 import catalog, rules
 from reconciler.emulator.v2 import requests as wire
 from reconciler.emulator.v2.errors import invalid_path
 
@@ -45,6 +45,21 @@ def sent(run: wire.Run, annotations: dict[str, str]) -> dict[str, Any]:
     plain = run.model_dump(exclude_unset=True)
     plain.pop("metadata", None)
     return plain | {"annotations": annotations}
+
+
+def make_run(config: dict[str, Any]) -> tuple[dict[str, Any], Work]:
+    """The settings as echoed and what they make run, from a request without its metadata.
+
+    Raises ValidationError for a wrong shape and NotAllowedError for what would be refused.
+    """
+    plain = dict(config)
+    annotations = plain.pop("annotations", {})
+    run = wire.Run.model_validate(plain)
+    try:
+        algorithm, spec = rules.check(run, annotations)
+    except Failure as failure:
+        raise NotAllowedError(str(failure)) from failure
+    return sent(run, annotations), make_work(algorithm, spec)
 
 
 def place(url: str) -> str:
