@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconciler.emulator.behaviour import Quirks, Timing
 from reconciler.emulator.errors import NotAllowedError, RefusedError
 from reconciler.emulator.faultlayer import ADMIN
 from reconciler.emulator.faults import RuleRequest
-from reconciler.emulator.jobs import Quirks, Timing
 from reconciler.emulator.model import V1, V2, Job, Status, Work
 from reconciler.emulator.v1 import requests as v1
 from reconciler.emulator.v2 import runs as v2

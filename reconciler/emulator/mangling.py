@@ -90,6 +90,11 @@ _ERRORS: dict[str, Callable[[Fault], dict[str, Any]]] = {
         "error_code": f.code,
         "request_id": secrets.token_hex(16),
     },
+    "G": lambda f: {
+        "error_code": f.code,
+        "error_msg": f.message,
+        "error_solution": "Try again.",
+    },
 }
 
 
