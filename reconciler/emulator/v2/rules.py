@@ -28,7 +28,7 @@ _ANNOTATIONS = {
 
 def check(run: wire.Run, annotations: dict[str, str]) -> tuple[shapes.Algorithm, wire.Spec]:
     """The two halves of a run that can be carried out; a Failure says why it cannot."""
-    if run.tasks:
+    if "tasks" in run.model_fields_set:
         raise invalid("tasks: not implemented")
     if run.algorithm is None:
         raise invalid("algorithm: needed")
@@ -83,7 +83,9 @@ def _check_kind(algorithm: shapes.Algorithm) -> None:
         raise Failure(400, "ModelArts.2806", message)
     if not any(kinds):
         raise invalid("algorithm: one of id, subscription_id, boot_file and command is needed")
-    if algorithm.id and algorithm.engine is not None:
+    if {"id", "subscription_id"} <= algorithm.model_fields_set:
+        raise invalid("algorithm: only one of id and subscription_id")
+    if "id" in algorithm.model_fields_set and algorithm.engine is not None:
         message = "Job algorithm configuration(engine) does not match algorithm management"
         raise Failure(400, "ModelArts.2814", f"{message} configuration.")
     if algorithm.subscription_id or (algorithm.id and not catalog.algorithm(algorithm.id)):
