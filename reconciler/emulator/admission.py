@@ -40,7 +40,15 @@ class Admission:
             raise Failure(401, "ModelArts.0212", "The token does not contain a project.")
         return token.project.id
 
-    async def _of_signature(self, request: Request) -> str:
+    async def is_signed(self, request: Request) -> bool:
+        """Whether one of the keys has signed the request; no project is asked for."""
+        try:
+            await self._check_signature(request)
+        except SignatureError:
+            return False
+        return True
+
+    async def _check_signature(self, request: Request) -> None:
         signed = Signed(
             request.method,
             request.scope["raw_path"].decode("latin-1"),
@@ -48,8 +56,11 @@ class Admission:
             {name.lower(): value for name, value in request.headers.items()},
             await request.body(),
         )
+        self._keys.check(signed, self._tokens.clock())
+
+    async def _of_signature(self, request: Request) -> str:
         try:
-            self._keys.check(signed, self._tokens.clock())
+            await self._check_signature(request)
         except SignatureError as error:
             raise Failure(401, "APIG.0301", f"{_GATEWAY}: {error}") from error
         project = request.headers.get("x-project-id", "")

@@ -99,7 +99,7 @@ class Emulator:
                 *saved.routes(),
                 *v2.routes(),
                 *Tasks(v2).routes(),
-                *Iam(self.store, self.tokens).routes(),
+                *Iam(self.store, self.tokens, admission.is_signed).routes(),
                 *admin.routes(),
             ],
             exception_handlers={404: _unknown_api, 405: _unknown_method, 500: _internal_error},

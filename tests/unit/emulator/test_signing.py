@@ -31,6 +31,7 @@ LIST = Signed("GET", f"/v1/{PROJECT}/training-jobs", "per_page=10&page=1", HEADE
 CHANGE = Signed(
     "PUT", f"/v1/{PROJECT}/training-jobs/567524", "", HEADERS, b'{"job_desc":"nightly"}'
 )
+BARE = ("host", "x-sdk-date")
 SCOPE = ("20250102", "eu-de", "modelarts", "sdk_request")
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
 
@@ -127,6 +128,7 @@ def call(
     scoped: bool = False,
     ago: float = 0.0,
     sent_body: Any = None,
+    signed_names: tuple[str, ...] = (),
     **changes: str | None,
 ) -> Answer:
     """A request signed by one of the store's key pairs; `changes` made after signing."""
@@ -141,7 +143,7 @@ def call(
     }
     if keys:
         headers["x-security-token"] = client.endpoint["security_token"]
-    names = tuple(sorted(headers))
+    names = signed_names or tuple(sorted(headers))
     access = client.endpoint[f"{keys}access_key"]
     scope = (headers["x-sdk-date"][:8], "", "", "sdk_request") if scoped else ()
     secret = client.endpoint[f"{keys}secret_key"]
@@ -165,6 +167,16 @@ def test_signed_requests_are_let_in(client: Client, keys: str, scoped: bool) -> 
     listed = call(client, "GET", path, keys=keys, scoped=scoped)
 
     assert (made.status, listed.status) == (201, 200)
+
+
+def test_projects_are_found_with_a_signature(client: Client) -> None:
+    name = client.endpoint["project_name"]
+
+    found = call(client, "GET", f"/v3/projects?name={name}", x_project_id=None, signed_names=BARE)
+    unsigned = client.call("GET", "/v3/projects")
+
+    assert [row["id"] for row in found.body["projects"]] == [client.project]
+    assert unsigned.status == 401
 
 
 def test_what_is_not_let_in(client: Client) -> None:
