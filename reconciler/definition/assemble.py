@@ -227,13 +227,6 @@ def _platform(
     settings, node = read[0], entries[0].value
     if settings is BROKEN or not isinstance(node, MappingNode):
         return None
-    if settings.get("api") == "modelarts/v2":
-        scope.tell(
-            node.value_mark("api"),
-            "API version is not available yet",
-            "modelarts/v2 is known, but this program cannot speak it yet.",
-            "Write `api: modelarts/v1`.",
-        )
     if "project" in settings and "project_id" in settings:
         scope.tell(
             node.key_mark("project_id"),

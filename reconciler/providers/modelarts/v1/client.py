@@ -15,6 +15,7 @@ from reconciler.model.platform import (
     LogChunk,
     PlatformIdentity,
     PlatformSettings,
+    Quota,
 )
 from reconciler.model.spec import JobSpec
 from reconciler.providers.auth import (
@@ -212,6 +213,10 @@ class ModelArtsV1(DialectV1):
                 offered = self._calls.read(request, wire.EngineList)
                 self._engines = tuple(mapping.to_engine(each) for each in offered.engines)
             return self._engines
+
+    def quota(self) -> Quota | None:
+        """Return how many jobs may exist, as every page of the list tells it."""
+        return mapping.to_quota(self._fetch_page({"per_page": "1", "page": "1"}))
 
     def now(self) -> datetime:
         """Return the platform's time, in whole seconds behind it at most."""
