@@ -18,11 +18,7 @@ from reconciler.model.platform import (
     Quota,
 )
 from reconciler.model.spec import JobSpec
-from reconciler.providers.auth import (
-    Credentials,
-    credentials_from_environment,
-    make_authenticator,
-)
+from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import (
     Answer,
     Authenticator,
@@ -33,6 +29,7 @@ from reconciler.providers.exchange import (
 )
 from reconciler.providers.modelarts import errors
 from reconciler.providers.modelarts.calls import Calls, Shape, validated
+from reconciler.providers.modelarts.connecting import open_connection
 from reconciler.providers.modelarts.v1 import mapping, wire
 from reconciler.providers.modelarts.v1.dialect import DialectV1, is_number
 from reconciler.providers.modelarts.v1.logs import read_logs
@@ -51,15 +48,14 @@ def connect(
     parallelism: int = 10,
     stop: threading.Event | None = None,
 ) -> "ModelArtsV1":
-    """Return a provider that logs in at its first call; sends nothing yet.
+    """Return a provider, as `open_connection` prepares it.
 
-    `credentials` default to the environment's. `url` says where to reach an endpoint that is
-    not itself a URL, such as `local`. Setting `stop` ends the waits between attempts.
+    `url` says where to reach an endpoint that is not itself a URL, such as `local`.
     """
-    transport = Transport(parallelism=parallelism, stop=stop)
-    found = credentials or credentials_from_environment(settings)
-    authenticator = make_authenticator(found, transport)
-    return ModelArtsV1(settings, transport, authenticator, url=url, parallelism=parallelism)
+    to = open_connection(settings, credentials, parallelism=parallelism, stop=stop)
+    return ModelArtsV1(
+        to.settings, to.transport, to.authenticator, url=url, parallelism=parallelism
+    )
 
 
 class ModelArtsV1(DialectV1):

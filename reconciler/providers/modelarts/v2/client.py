@@ -20,10 +20,11 @@ from reconciler.model.platform import (
     Quota,
 )
 from reconciler.model.spec import JobSpec
-from reconciler.providers.auth import Credentials, credentials_from_environment, make_authenticator
+from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import Answer, Authenticator, Effect, Kind, Request, Verdict
 from reconciler.providers.modelarts import errors
 from reconciler.providers.modelarts.calls import Calls, Shape, validated
+from reconciler.providers.modelarts.connecting import open_connection
 from reconciler.providers.modelarts.v2 import mapping, wire
 from reconciler.providers.modelarts.v2.dialect import DialectV2
 from reconciler.providers.modelarts.v2.logs import read_logs
@@ -44,15 +45,14 @@ def connect(
     parallelism: int = 10,
     stop: threading.Event | None = None,
 ) -> "ModelArtsV2":
-    """Return a provider that logs in at its first call; sends nothing yet.
+    """Return a provider, as `open_connection` prepares it.
 
-    `credentials` default to the environment's. `url` says where to reach an endpoint that is
-    not itself a URL, such as `local`. Setting `stop` ends the waits between attempts.
+    `url` says where to reach an endpoint that is not itself a URL, such as `local`.
     """
-    transport = Transport(parallelism=parallelism, stop=stop)
-    found = credentials or credentials_from_environment(settings)
-    authenticator = make_authenticator(found, transport)
-    return ModelArtsV2(settings, transport, authenticator, url=url, parallelism=parallelism)
+    to = open_connection(settings, credentials, parallelism=parallelism, stop=stop)
+    return ModelArtsV2(
+        to.settings, to.transport, to.authenticator, url=url, parallelism=parallelism
+    )
 
 
 class ModelArtsV2(DialectV2):
