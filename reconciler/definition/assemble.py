@@ -66,7 +66,7 @@ def assemble(
     references = References(problems, environment, texts, complete=complete)
     stack = _stack(sections.single.get("stack", ()), problems)
     platform = _platform(sections.single.get("platform", ()), references, problems)
-    builder = Builder(problems, references, sections.merged["defaults"])
+    builder = Builder(problems, references, sections.merged["defaults"], complete=complete)
     jobs = builder.build(sections.merged["jobs"])
     demands = _policies(sections, references, problems)
     ignored = [

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from reconciler.definition import policies
 from reconciler.definition.compounds import ListOf, Object, Texts
-from reconciler.definition.shapes import Boolean, Integer, Number, Shape, Text
+from reconciler.definition.shapes import Boolean, Duration, Integer, Number, Shape, Text
+from reconciler.definition.sweeps import SweepShape
 from reconciler.model.address import JOB_NAME
 from reconciler.model.platform import LOCAL
 
@@ -76,6 +77,14 @@ LIFECYCLE: Final = Object(
         "protect": Boolean("Never delete or replace the job (default: false)."),
         "retain": Boolean(
             "Forget the job instead of deleting it when its block is removed (default: false)."
+        ),
+        "ttl_after_finished": Duration(
+            "Delete the job this long after its run ended, such as `12h`; its record stays."
+        ),
+        "on_change": Text(
+            "When the definition changes: replace the job, make a new version of it, or keep it and "
+            "create another one beside it (default: replace).",
+            choices=("replace", "new_version", "keep"),
         ),
     },
 )
@@ -193,11 +202,15 @@ NAME: Final = Text(
     "Name on the platform (default: the key). Changing it replaces the job.",
     pattern=JOB_NAME,
     rule=NAME_RULE,
-    has_job=False,
+    is_name=True,
+)
+DEPENDS_ON: Final = ListOf(
+    "Jobs that have to succeed before this one is created: addresses, keys of sweeps, globs.",
+    Text("Address, key of a sweep, or glob.", examples=("prepare", "resnet", "resnet[*]")),
 )
 JOB: Final = Object(
     "A training job. Every change but to the description replaces it.",
-    {"name": NAME, **_COMMON_FIELDS},
+    {"name": NAME, "sweep": SweepShape(), "depends_on": DEPENDS_ON, **_COMMON_FIELDS},
     other_names=_OTHER_NAMES,
 )
 _NAME_IN_DEFAULTS = (
@@ -205,12 +218,20 @@ _NAME_IN_DEFAULTS = (
     '"defaults" cannot hold "name", since no two jobs may bear the same one.',
     "Write `name` in the job, or leave it out: the job's key is its name.",
 )
+_ONLY_IN_JOBS = (
+    "Unknown key",
+    '"defaults" cannot hold "sweep" or "depends_on": they would hold for every job.',
+    "Write it in the jobs that it is meant for.",
+)
 DEFAULTS: Final = Object(
     "What every job inherits unless it says otherwise. A job's texts and lists replace the "
     "defaults; its mappings (parameters, labels …) are merged with them key by key.",
     _COMMON_FIELDS,
     other_names=_OTHER_NAMES,
-    refused=((re.compile("name"), _NAME_IN_DEFAULTS),),
+    refused=(
+        (re.compile("name"), _NAME_IN_DEFAULTS),
+        (re.compile("sweep|depends_on"), _ONLY_IN_JOBS),
+    ),
 )
 
 _CREDENTIAL = (
