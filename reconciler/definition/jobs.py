@@ -55,7 +55,7 @@ class Builder:
         before = references.subjects_used
         self._defaults = self._read_defaults("job")
         self._defaults_use_job = references.subjects_used > before
-        self._links = Links(problems, complete=complete)
+        self.links = Links(problems, complete=complete)
         self._names: dict[str, tuple[str, Mark]] = {}
         self._inherited = 0
         self._each_inherits = _size(self._defaults)
@@ -75,7 +75,7 @@ class Builder:
         while left:
             block = left.popleft()
             job = self._job(block)
-            if pending := self._links.pending(block.address):
+            if pending := self.links.pending(block.address):
                 missing[block.address] = len(pending)
                 for other in pending:
                     waiters.setdefault(other, []).append(block)
@@ -85,7 +85,7 @@ class Builder:
                 missing[waiter.address] -= 1
                 if missing[waiter.address] == 0:
                     left.append(waiter)
-        self._links.check_cycles()
+        self.links.check_cycles()
         order = [block.address for block in blocks]
         return {each: job for each in order if (job := built.get(each)) is not None}
 
@@ -95,19 +95,19 @@ class Builder:
         if not JOB_NAME.fullmatch(key):
             said = f"The key of a job must be {schema.NAME_RULE}, not {quote(key)}."
             scope.tell(key_mark, "Invalid job name", said)
-            self._links.add(key, ())
+            self.links.add(key, ())
             return
         scope.where = f'Job "{key}": '
         node = MappingNode(mark) if value is None else value
         if not isinstance(node, MappingNode):
             said = f"it must be a mapping of keys to values, not {kind_of(value)}."
             scope.tell(mark, "Wrong type", said)
-            self._links.add(key, ())
+            self.links.add(key, ())
             return
         blocks = [Block(Address(key), node, key, key_mark, mark)]
         if node.values.get("sweep") is not None:
             blocks = self._points(blocks[0], scope)
-        self._links.add(key, (block.address for block in blocks))
+        self.links.add(key, (block.address for block in blocks))
         for block in blocks:
             self._count_inherited(key_mark)
             yield block
@@ -131,7 +131,7 @@ class Builder:
 
     def _job(self, block: Block) -> DesiredJob | None:
         """Return a job, or None when a problem was told or another job has to be known before."""
-        problems, links = self._problems, self._links
+        problems, links = self._problems, self.links
         address, node, point = block.address, block.node, block.point
         scope = Scope(problems, self._references, where=f'Job "{address}": ', address=address)
         links.begin(address)
@@ -176,7 +176,7 @@ class Builder:
             value.marks if isinstance(value, ListNode) else [block.node.value_mark("depends_on")]
         )
         for text, mark in zip(texts, marks, strict=True):
-            if text is not BROKEN and (problem := self._links.depend(block.address, text, mark)):
+            if text is not BROKEN and (problem := self.links.depend(block.address, text, mark)):
                 scope.tell(mark, *problem)
 
     def _add_swept(self, own: dict[str, Any], block: Block) -> None:

@@ -63,7 +63,7 @@ class Links:
         """Return where the job that a reference names writes; the one that asks waits for it."""
         target = with_sorted_values(text)
         if target not in self._order:
-            return self._unknown(text)
+            return self.unknown(text)
         if target == by:
             return _itself(by)
         self._link(by, target, mark)
@@ -83,7 +83,7 @@ class Links:
             if by in others:
                 return _itself(by)
         if not others:
-            return self._unknown(text)
+            return self.unknown(text)
         for other in others:
             self._link(by, other, mark)
         return None
@@ -91,6 +91,21 @@ class Links:
     def of(self, address: Address) -> tuple[Address, ...]:
         """Return the jobs that a job waits for, sorted."""
         return tuple(sorted(self._edges.get(address, ())))
+
+    def is_address(self, address: Address) -> bool:
+        """Whether a job has this address; also when its block is broken."""
+        return address in self._order or self._groups.get(address) == ()
+
+    def points(self, key: str) -> tuple[Address, ...]:
+        """Return the jobs of the sweep of a key; none when there is no such sweep."""
+        group = self._groups.get(key, ())
+        return () if group == (key,) else group
+
+    def selects(self, text: Address) -> bool:
+        """Whether any job has this address, belongs to this sweep, or fits this glob."""
+        if self.is_address(text) or text in self._groups:
+            return True
+        return ("*" in text or "?" in text) and any(matches(each, (text,)) for each in self._order)
 
     def check_cycles(self) -> None:
         """Tell of every circle of jobs that wait for one another, with the way around."""
@@ -136,7 +151,7 @@ class Links:
             self._globs[glob] = tuple(each for each in self._order if matches(each, (glob,)))
         return self._globs[glob]
 
-    def _unknown(self, text: str) -> Problem | None:
+    def unknown(self, text: str) -> Problem | None:
         """Say that there is no such job, unless its block is broken or a file is."""
         key = text.partition("[")[0]
         group = self._groups.get(key)

@@ -7,8 +7,8 @@ each other, which need each other) are in `normalise`.
 import re
 from typing import Any, Final
 
-from reconciler.definition import policies
-from reconciler.definition.compounds import ListOf, Object, Texts
+from reconciler.definition import moves, policies
+from reconciler.definition.compounds import ListOf, Named, Object, Texts
 from reconciler.definition.shapes import Boolean, Duration, Integer, Number, Shape, Text
 from reconciler.definition.sweeps import SweepShape
 from reconciler.model.address import JOB_NAME
@@ -82,8 +82,8 @@ LIFECYCLE: Final = Object(
             "Delete the job this long after its run ended, such as `12h`; its record stays."
         ),
         "on_change": Text(
-            "When the definition changes: replace the job, make a new version of it, or keep it and "
-            "create another one beside it (default: replace).",
+            "When the definition changes: replace the job, make a new version of it, or keep it "
+            "and create another one beside it (default: replace).",
             choices=("replace", "new_version", "keep"),
         ),
     },
@@ -271,6 +271,17 @@ VARIABLE: Final = Object(
     shorthand="default",
 )
 
+PROFILE: Final = Object(
+    "What is laid over the rest with --profile NAME.",
+    {
+        "stack": Text("Stack, and with it the state, of this profile."),
+        "platform": PLATFORM,
+        "variables": Named("Values of variables.", VARIABLE),
+        "defaults": DEFAULTS,
+        "jobs": Named("Parts of jobs, or jobs of this profile alone.", JOB),
+    },
+)
+
 TOP_LEVEL: Final = (
     "version",
     "stack",
@@ -278,10 +289,13 @@ TOP_LEVEL: Final = (
     "variables",
     "defaults",
     "jobs",
+    "profiles",
     "policies",
     "limits",
     "cost",
     "drift",
+    "moved",
+    "removed",
 )
 
 
@@ -308,12 +322,19 @@ def json_schema() -> dict[str, Any]:
             "variables": _named(VARIABLE, "Variables.", VARIABLE_NAME),
             "defaults": DEFAULTS.json(),
             "jobs": _named(JOB, "The jobs that should exist, by address.", JOB_NAME),
+            "profiles": {
+                "description": "Parts that are laid over the rest, chosen by --profile NAME.",
+                "type": ["object", "null"],
+                "additionalProperties": {"anyOf": [PROFILE.json(), {"type": "null"}]},
+            },
             "policies": _named(
                 policies.POLICY, "What jobs, actions and plans must keep to.", policies.POLICY_NAME
             ),
             "limits": policies.LIMITS.json(),
             "cost": policies.COST.json(),
             "drift": policies.DRIFT.json(),
+            "moved": moves.MOVED.json(),
+            "removed": moves.REMOVED.json(),
         },
     }
 

@@ -21,7 +21,7 @@ def test_ttl_after_finished(job: Any, written: str, seconds: int) -> None:
 def test_what_is_no_length_of_time(job_refused: Any, written: str) -> None:
     lines = f"{MINIMAL}\nlifecycle: {{ttl_after_finished: {written}}}"
 
-    assert job_refused(lines) == ["4:33 Wrong type"]
+    assert job_refused(lines) == ["4:37 Wrong type"]
 
 
 @pytest.mark.parametrize("written", ["replace", "new_version", "keep"])
@@ -30,7 +30,7 @@ def test_on_change(job: Any, written: str) -> None:
 
 
 def test_unknown_on_change(job_refused: Any) -> None:
-    assert job_refused(f"{MINIMAL}\nlifecycle: {{on_change: keeps}}") == ["4:24 Invalid value"]
+    assert job_refused(f"{MINIMAL}\nlifecycle: {{on_change: keeps}}") == ["4:28 Invalid value"]
 
 
 def test_lifecycles_merge_with_the_defaults(loaded: Any) -> None:
