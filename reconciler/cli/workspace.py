@@ -181,6 +181,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:

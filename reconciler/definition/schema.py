@@ -59,6 +59,18 @@ _VOLUME = Object(
     required=("type", "source", "target"),
 )
 
+_SECRET = Object(
+    "A value that is read from the environment when it is sent, and kept as a keyed hash only.",
+    {
+        "secret": Text(
+            "Environment variable that holds the value.",
+            pattern=_NAME_OF_ENVIRONMENT,
+            rule="the name of an environment variable",
+            examples=("WANDB_API_KEY",),
+        )
+    },
+    required=("secret",),
+)
 LIFECYCLE: Final = Object(
     "How the reconciler treats the job; none of it reaches the platform.",
     {
@@ -140,11 +152,13 @@ _COMMON_FIELDS: dict[str, Shape] = {
         "Hyperparameters. Values reach the job exactly as written: `1e-3` stays `1e-3`.",
         _NOT_EMPTY,
         _ANY_NAME_RULE,
+        secret=_SECRET,
     ),
     "environment": Texts(
         "Environment variables of the job.",
         _NAME_OF_ENVIRONMENT,
         "letters, digits and _, and not start with a digit",
+        secret=_SECRET,
     ),
     "volumes": ListOf("Mounts inside the job's container.", _VOLUME),
     "notification": Object(

@@ -13,6 +13,7 @@ from reconciler.model.platform import (
     LogChunk,
     PlatformIdentity,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 
 
@@ -39,6 +40,10 @@ class Provider(Protocol):
         """Which jobs this provider sees; may log in to find the project."""
         ...
 
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets: `create` reveals them, specs that are read have them sealed."""
+        ...
+
     def list(self) -> Listing:
         """Return every job of the project and workspace, in O(pages) requests, without specs."""
         ...
@@ -58,7 +63,7 @@ class Provider(Protocol):
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job and start it; `NameTakenError`, `QuotaExceededError`, `OutcomeUnknownError`.
 
-        The answer need not carry a spec.
+        The answer need not carry a spec. `SecretError` when a secret's value is not at hand.
         """
         ...
 

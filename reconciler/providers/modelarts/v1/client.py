@@ -20,6 +20,7 @@ from reconciler.model.platform import (
     PlatformIdentity,
     PlatformSettings,
 )
+from reconciler.model.secrets import Vault, secrets_of
 from reconciler.model.spec import JobSpec
 from reconciler.providers.auth import (
     Credentials,
@@ -82,6 +83,7 @@ class ModelArtsV1(DialectV1):
         self._authenticator = authenticator
         self._url = (url or settings.endpoint).rstrip("/")
         self._parallelism = parallelism
+        self._vault = Vault()
         self._catalog = threading.Lock()
         self._flavors: tuple[Flavor, ...] | None = None
         self._engines: tuple[EngineOffer, ...] | None = None
@@ -95,6 +97,10 @@ class ModelArtsV1(DialectV1):
             project_id=self._authenticator.project_id,
             workspace_id=self._settings.workspace_id,
         )
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets; before the first call, as threads do not wait for it."""
+        self._vault = vault
 
     def list(self) -> Listing:
         """Return every job, in one request per 1,000; `InvalidAnswerError` if it never settles."""
@@ -134,9 +140,15 @@ class ModelArtsV1(DialectV1):
         """
         if problems := self.problems(DesiredJob(Address(spec.name), spec)):
             raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
-        body = mapping.to_create(spec, self._engine_id(spec), self._settings.workspace_id).body()
+        engine_id, workspace_id = self._engine_id(spec), self._settings.workspace_id
+        body = mapping.to_create(self._vault.reveal(spec), engine_id, workspace_id).body()
         request = self._request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
-        verdict = self._accepted(request)
+        try:
+            verdict = self._accepted(request)
+        except ProviderError as failure:
+            if secrets_of(spec):
+                raise self._vault.redact(failure, spec) from None  # a cause may quote them, too
+            raise
         try:
             created = wire.JobCreated.model_validate(verdict.content)
         except ValidationError as invalid:
@@ -257,7 +269,8 @@ class ModelArtsV1(DialectV1):
 
     def _details(self, job_id: str, version_id: str) -> ActualJob:
         request = self._request("GET", _version_path(job_id, version_id))
-        return mapping.to_job(self._read(request, wire.VersionDetails, job=job_id))
+        details = self._read(request, wire.VersionDetails, job=job_id)
+        return mapping.to_job(details, self._vault)
 
     def _unless_no_log(self, request: Request, shape: type[_Shape], job_id: str) -> _Shape:
         """Read an answer about logs; an empty one while there is none."""
