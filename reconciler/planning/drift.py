@@ -38,7 +38,7 @@ def _drift(
     owned: Container[str | None],
     location: Location | None,
 ) -> Drift | None:
-    if record.job_id is None:
+    if record.job_id is None or record.expired:
         return None
     found = listing.by_id(record.job_id)
     if found is None:

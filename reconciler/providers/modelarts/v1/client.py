@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.errors import InvalidAnswerError, OutcomeUnknownError, ProviderError
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, DesiredJob, Status
+from reconciler.model.job import ActualJob, DesiredJob, Lifecycle, Status
 from reconciler.model.platform import (
     EngineOffer,
     Flavor,
@@ -42,6 +42,7 @@ from reconciler.providers.modelarts.v1.paging import read_all, read_matching
 from reconciler.providers.transport import Transport
 
 _Shape = TypeVar("_Shape", bound=wire.Received)
+_VERSIONED = Lifecycle(on_change="new_version")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -145,6 +146,31 @@ class ModelArtsV1(DialectV1):
             ) from None
         return ActualJob(
             job_id=created.job_id,
+            name=spec.name,
+            status=mapping.to_status(created.status),
+            version_id=created.version_id,
+            description=spec.description,
+            created_at=mapping.to_time(created.create_time),
+        )
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again as a further version, "Creating a Training Job Version"."""
+        if problems := self.problems(DesiredJob(Address(spec.name), spec, _VERSIONED)):
+            raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
+        if not is_number(version_id):
+            raise ProviderError("Version has no number", f'"{version_id}" is no version id.')
+        body = mapping.to_version(spec, int(version_id), self._engine_id(spec)).body()
+        path = f"{_job_path(job_id)}/versions"
+        request = self._request("POST", path, body=body, effect=Effect.ONCE)
+        verdict = self._accepted(request, job=job_id)
+        try:
+            created = wire.VersionCreated.model_validate(verdict.content)
+        except ValidationError as invalid:
+            raise OutcomeUnknownError(
+                "The answer to a new version makes no sense", _places(request, invalid)
+            ) from None
+        return ActualJob(
+            job_id=job_id,
             name=spec.name,
             status=mapping.to_status(created.status),
             version_id=created.version_id,
