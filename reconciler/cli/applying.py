@@ -190,7 +190,7 @@ class Applying:
         """Show what was done; return the exit code that it has."""
         if self.output.is_json:
             self.progress(Event(type="summary", data=apply_document(result)))
-        elif result.results or result.recovered:
+        elif result.results or result.recovered or result.moved:
             self._renew_progress()
             self.output.say("")
             self._show_result(result)

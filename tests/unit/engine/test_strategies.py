@@ -1,4 +1,4 @@
-"""What becomes of the old job when a definition changes: a version follows it, or a job beside it."""
+"""What becomes of the old job when its definition changes: a version or a job beside it."""
 
 import pytest
 

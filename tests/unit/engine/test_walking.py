@@ -42,9 +42,7 @@ def walk(world: World, *jobs: DesiredJob, request: Request | None = None) -> Wal
 
     world.tape.clear()
     apply(world.context(), asked, Approval(confirm))
-    return see_through(
-        world.context(), asked, waiting_in(plans[0]), awaited=[each for each in asked.desired]
-    )
+    return see_through(world.context(), asked, waiting_in(plans[0]), awaited=list(asked.desired))
 
 
 def test_a_pipeline_runs_to_its_end() -> None:
@@ -147,8 +145,8 @@ def test_guards_see_a_replacement_when_its_turn_comes() -> None:
     world.apply(*pipeline()[:2])
     careful = a_request(*pipeline(lr="0.2")[:2], consent=Consent())
     world.apply(request=careful)
-    world.platform.set_status("a", Status.SUCCEEDED)
     approved = waiting_in(world.plan(*pipeline(lr="0.2")[:2]).plan)
+    world.platform.set_status("a", Status.SUCCEEDED)
 
     with pytest.raises(RefusedError):
         see_through(world.context(), careful, approved, awaited=["a"])  # type: ignore[list-item]
