@@ -361,7 +361,8 @@ def _is_asked_for(request: Request, action: Action) -> bool:
 def _goes_on(request: Request, action: Action) -> bool:
     """Tell whether an action is what an approved plan showed as waiting, now or still.
 
-    It may delete no other job than the one that was shown, and create none but the one shown.
+    It may delete no other job than the one that was shown. What is run is what was shown, since
+    the desired jobs are those that the approved plan was made from.
     """
     shown = request.going_on.get(action.address)
     if shown is None or action.result is None:
@@ -369,7 +370,7 @@ def _goes_on(request: Request, action: Action) -> bool:
     if action.kind not in (ActionKind.CREATE, ActionKind.REPLACE) and not action.waits:
         return False
     return (
-        action.after == shown.after
+        action.name == shown.name
         and action.job_id in (None, shown.job_id)
         and (action.strategy == shown.strategy or action.kind is ActionKind.CREATE)
     )

@@ -159,7 +159,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                     records.pop(address, None)
                 else:
                     if known and (aside := _aside(settled, record, known)):
-                        records[aside] = known
+                        records[aside] = _superseded(known, record)
                     records[address] = _with_known_outcome(record, known)
             case Removed(address=address):
                 if known := records.get(address):
@@ -196,6 +196,17 @@ def _aside(intents: tuple[Intent, ...], record: JobRecord, known: JobRecord) -> 
         return None
     named = (each.aside for each in reversed(intents) if each.name == record.name)
     return next((aside for aside in named if aside), None)
+
+
+def _superseded(known: JobRecord, record: JobRecord) -> JobRecord:
+    """Return a record that goes aside; it is treated as its block says from now on."""
+    return known.model_copy(
+        update={
+            "protect": record.protect,
+            "retain": record.retain,
+            "ttl_after_finished": record.ttl_after_finished,
+        }
+    )
 
 
 def _rename_dependency(records: dict[Address, JobRecord], source: Address, target: Address) -> None:

@@ -38,9 +38,11 @@ def _drift(
     owned: Container[str | None],
     location: Location | None,
 ) -> Drift | None:
-    if record.job_id is None or record.expired:
+    if record.job_id is None:
         return None
     found = listing.by_id(record.job_id)
+    if found is None and record.expired:
+        return None
     if found is None:
         other = listing.by_name(record.name)
         found = other if other and other.job_id not in owned else None

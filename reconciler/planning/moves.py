@@ -1,12 +1,11 @@
 """`moved` and `removed` blocks: records that get other addresses, or are let go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.diagnostics import Diagnostic, error
-from reconciler.model.address import Address, is_aside, kept_aside, owner_of, sweep_of
+from reconciler.model.address import Address, is_aside, kept_aside, owner_of, selects
 from reconciler.model.definition import Move, Removal
-from reconciler.model.job import JobRecord
 from reconciler.model.plan import PlannedMove
 from reconciler.model.state import Moved, State, fold
 
@@ -58,9 +57,7 @@ def after_moves(state: State, moves: Moves) -> State:
 
 def lets_go(removals: Iterable[Removal], address: Address) -> bool:
     """Tell whether a `removed` block keeps the job at an address, its sweep's or its owner's."""
-    owner = owner_of(address)
-    names = {address, owner, sweep_of(owner)}
-    return any(each.keep and each.address in names for each in removals)
+    return any(each.keep and selects((each.address,), address) for each in removals)
 
 
 def _along(known: Iterable[Address], block: Move) -> list[tuple[Address, Address]]:
@@ -81,10 +78,3 @@ def _taken(block: Move) -> Diagnostic:
         location=block.location,
         code="moved",
     )
-
-
-def superseded_by(records: Mapping[Address, JobRecord], address: Address) -> list[JobRecord]:
-    """Return the records of the jobs that the one at an address superseded."""
-    return [
-        record for each, record in records.items() if is_aside(each) and owner_of(each) == address
-    ]

@@ -227,7 +227,9 @@ def _actual(
     and no job did that another record speaks of.
     """
     own = world.listing.by_id(record.job_id)
-    if own or record.job_id is None or as_recorded(desired, record).spec.name != record.name:
+    if own or record.job_id is None or record.expired:
+        return own
+    if as_recorded(desired, record).spec.name != record.name:
         return own
     other = world.listing.by_name(record.name)
     return None if other is None or other.job_id in owners else other

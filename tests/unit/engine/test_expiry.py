@@ -53,6 +53,16 @@ def test_an_expired_job_is_not_missing(lifecycle: dict[str, str]) -> None:
     assert (plan.actions, plan.errors) == ((), ())
 
 
+def test_nobody_took_the_place_of_an_expired_job() -> None:
+    world, wanted = ended()
+    world.platform.tick(HOUR)
+    world.apply(wanted)
+    world.platform.add(wanted.spec)
+
+    plan = world.plan(wanted).plan
+    assert (plan.actions, plan.drift, plan.summary.unmanaged) == ((), (), 1)
+
+
 def test_a_job_that_runs_never_expires() -> None:
     world, wanted = World(), step("a", ttl_after_finished=0)
     world.apply(wanted)

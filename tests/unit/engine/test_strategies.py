@@ -220,6 +220,13 @@ class TestKeep:
         assert not world.record(f"a@{old}").protect
         assert world.mutations() == []
 
+    def test_a_kept_job_is_treated_as_its_block_says_at_once(self) -> None:
+        world = with_one(kept(protect=True))
+        old = world.record("a").job_id
+        world.apply(kept("0.2"))
+        assert not world.record(f"a@{old}").protect
+        assert world.plan(kept("0.2")).plan.actions == ()
+
     def test_a_kept_job_that_is_gone_is_forgotten(self) -> None:
         world = with_one(kept())
         old = world.record("a").job_id
