@@ -80,14 +80,14 @@ def find_needs(
     seen = record.depends_on if record else {}
     for address in desired.depends_on:
         action, known = decided.get(address), records.get(address)
-        run = None if _is_starting(action) else _succeeded_run(action, known, listing)
+        run = None if is_starting(action) else _succeeded_run(action, known, listing)
         if run is None:
             unmet.append(address)
         else:
             runs[address] = run
         before, now = seen.get(address), known.run if known else None
         if before is not None and (
-            _is_starting(action) or (now is not None and not is_same_run(before, now))
+            is_starting(action) or (now is not None and not is_same_run(before, now))
         ):
             rerun.append(address)
     return Needs(tuple(unmet), tuple(rerun), runs)
@@ -122,7 +122,7 @@ def actual_status(record: JobRecord | None, listing: Listing) -> Status | None:
     return record.outcome.status if record.outcome else None
 
 
-def _is_starting(action: Action | None) -> bool:
+def is_starting(action: Action | None) -> bool:
     """Tell whether a job is to run (again): now, or once what it waits for has succeeded."""
     if action is None:
         return False

@@ -27,6 +27,7 @@ from reconciler.planning.dependencies import (
     deletion_order,
     find_needs,
     in_order,
+    is_starting,
 )
 from reconciler.planning.drift import find_drift
 from reconciler.planning.known import set_apart
@@ -290,7 +291,8 @@ def _untouched(
 def _diagnose(
     world: World, decided: Iterable[Action], owners: Mapping[str, Address]
 ) -> Iterable[Diagnostic]:
-    for action in decided:
+    planned = {action.address: action for action in decided}
+    for action in planned.values():
         desired = world.desired.get(action.address)
         if desired is None:
             continue
@@ -307,7 +309,7 @@ def _diagnose(
                 code="missing",
             )
         elif action.waits:
-            yield from _failed_dependencies(world, action)
+            yield from _failed_dependencies(world, action, planned)
         elif action.kind is ActionKind.NOOP:
             yield from _protected_failure(world, desired)
             yield from _protected_dependent(world, desired)
@@ -369,20 +371,29 @@ def _protected_failure(world: World, desired: DesiredJob) -> Iterable[Diagnostic
         )
 
 
-def _failed_dependencies(world: World, action: Action) -> Iterable[Diagnostic]:
-    """Say why a job may wait for ever: what it waits for ended without success."""
-    for address in action.depends_on:
-        status = actual_status(world.state.records.get(address), world.listing)
-        if status in (Status.FAILED, Status.STOPPED):
-            ended = "failed" if status is Status.FAILED else "was stopped"
-            yield warning(
-                "Dependency has not succeeded",
-                f'Job "{action.address}" waits for "{address}", which {ended}.',
-                f"Mend it and apply again; `reconciler logs {address}` shows what went wrong.",
-                address=action.address,
-                location=action.location,
-                code="dependency",
-            )
+def _failed_dependencies(
+    world: World, action: Action, planned: Mapping[Address, Action]
+) -> Iterable[Diagnostic]:
+    """Say why a job may wait for ever: what it waits for ended without success, and stays so."""
+    ended = [
+        (address, "failed" if status is Status.FAILED else "was stopped")
+        for address in action.depends_on
+        if not is_starting(planned.get(address))
+        and (status := actual_status(world.state.records.get(address), world.listing))
+        in (Status.FAILED, Status.STOPPED)
+    ]
+    if not ended:
+        return
+    address, how = ended[0]
+    others = f", and for {len(ended) - 1} more that have not succeeded" if len(ended) > 1 else ""
+    yield warning(
+        "Dependency has not succeeded",
+        f'Job "{action.address}" waits for "{address}", which {how}{others}.',
+        f"Mend it and apply again; `reconciler logs {address}` shows what went wrong.",
+        address=action.address,
+        location=action.location,
+        code="dependency",
+    )
 
 
 def _protected_dependent(world: World, desired: DesiredJob) -> Iterable[Diagnostic]:

@@ -64,6 +64,19 @@ def test_a_failed_dependency_holds_back_and_says_so(status: Status, said: str) -
     assert (str(found.severity), found.address, said in found.detail) == ("warning", "b", True)
 
 
+def test_one_warning_tells_of_many_failures_and_none_of_those_that_run_again() -> None:
+    world = World()
+    jobs = step("a"), step("b"), step("c", "a", "b")
+    world.apply(*jobs)
+    for name in "ab":
+        world.platform.set_status(name, Status.FAILED)
+
+    (found,) = world.plan(*jobs).plan.diagnostics
+    assert "and for 1 more" in found.detail
+    again = step("a", lr="2"), step("b", lr="2"), jobs[2]
+    assert world.plan(*again).plan.diagnostics == ()
+
+
 def test_dependents_of_a_replaced_job_are_replaced_too_once_it_has_succeeded() -> None:
     world = World()
     finish(world, pipeline())
