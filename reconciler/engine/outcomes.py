@@ -74,15 +74,16 @@ def wait(
     timeout: float | None = None,
     *,
     enough: Callable[[Sequence[StatusRow]], bool] = lambda _: False,
+    told: Mapping[Address, Status] | None = None,
 ) -> WaitResult:
     """Block until the recorded jobs (or those at the addresses) have ended, or it is `enough`.
 
-    `timeout` is in seconds. Outcomes are recorded when the state's lock is free; otherwise the
-    next apply records them. Raises `InterruptedRunError` when the user stops waiting; the jobs
-    run on.
+    `timeout` is in seconds; statuses that were `told` before are not told again. Outcomes are
+    recorded when the state's lock is free; otherwise the next apply records them. Raises
+    `InterruptedRunError` when the user stops waiting; the jobs run on.
     """
     deadline = None if timeout is None else context.time.monotonic() + timeout
-    before: dict[Address, Status] = {}
+    before = dict(told or {})
     rows: list[StatusRow] = []
     for rows in _watch(context, addresses):
         _tell_changes(context, before, rows)

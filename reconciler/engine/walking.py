@@ -1,6 +1,6 @@
 """Seeing an approved plan through: jobs end, others that waited begin, failures are retried."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,7 +9,7 @@ from reconciler.engine.context import Context
 from reconciler.engine.outcomes import WaitResult, has_ended, wait
 from reconciler.engine.plan import Request
 from reconciler.model.address import Address
-from reconciler.model.job import DesiredJob, JobRecord, Lifecycle
+from reconciler.model.job import DesiredJob, JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Report, Result, StatusRow
 from reconciler.planning.guards import Consent
@@ -65,11 +65,12 @@ def see_through(
     ended. Raises like `apply` and `wait`.
     """
     waiting, seen = dict(approved), frozenset[Address]()
+    told: dict[Address, Status] = {}
     addresses = None if awaited is None else frozenset(awaited)
     while True:
         needed = frozenset(each for action in waiting.values() for each in action.depends_on)
         wanted = None if addresses is None else sorted(addresses | needed)
-        ended = wait(context, wanted, enough=_until_one_of(needed - seen))
+        ended = wait(context, wanted, enough=partial(_something_follows, waiting, seen), told=told)
         over = {row.address for row in ended.rows if has_ended(row)}
         if not waiting and not ended.unsuccessful:
             return Walked(ended)
@@ -84,6 +85,7 @@ def see_through(
         waiting = waiting_in(steps[-1]) if steps else {}
         done = {each.action.address for each in result.of(Result.DONE)}
         seen = frozenset((seen | over) - done)
+        told = {row.address: row.status for row in ended.rows if row.address not in done}
         if not done and len(over) == len(ended.rows):
             return Walked(ended, waiting)
 
@@ -93,8 +95,14 @@ def _look_and_ask(steps: list[Plan], confirm: Callable[[Report], bool], report: 
     return confirm(report)
 
 
-def _until_one_of(addresses: frozenset[Address]) -> Callable[[Iterable[StatusRow]], bool]:
-    return lambda rows: any(row.address in addresses and has_ended(row) for row in rows)
+def _something_follows(
+    waiting: Mapping[Address, Action], seen: frozenset[Address], rows: Sequence[StatusRow]
+) -> bool:
+    """Tell whether a job may begin, or be retried, since others ended that were not seen ended."""
+    over = {row.address for row in rows if has_ended(row)}
+    failed = {row.address for row in rows if row.status is Status.FAILED} - seen
+    needed = [frozenset(action.depends_on) for action in waiting.values()]
+    return any((each <= over and not each <= seen) or each & failed for each in needed)
 
 
 def _desired(action: Action, result: JobRecord) -> DesiredJob:
