@@ -33,20 +33,17 @@ def in_order(graph: Mapping[Address, Iterable[Address]]) -> list[Address]:
     done: dict[Address, None] = {}
     begun: set[Address] = set()
     for start in graph:
-        path: list[tuple[Address, list[Address]]] = [(start, [])] if start not in begun else []
-        if path:
-            begun.add(start)
-            path[0][1].extend(graph[start])
+        path = [] if start in begun else [(start, iter(graph[start]))]
+        begun.add(start)
         while path:
             address, left = path[-1]
-            if not left:
+            following = next((each for each in left if each in graph and each not in begun), None)
+            if following is None:
                 done[address] = None
                 path.pop()
-                continue
-            following = left.pop(0)
-            if following in graph and following not in begun:
+            else:
                 begun.add(following)
-                path.append((following, list(graph[following])))
+                path.append((following, iter(graph[following])))
     return list(done)
 
 
