@@ -144,6 +144,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager
