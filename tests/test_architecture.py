@@ -42,6 +42,7 @@ HOMES = {
     "urllib3": {"providers/transport.py"},
     "yaml": {"definition"},
     "ruamel": {"definition"},
+    "psycopg": {"backends/postgres.py"},
     "rich": {"cli/progress.py"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},

@@ -1,24 +1,25 @@
-"""Choose a backend by URL, as `--state` gives it."""
+"""Choose a backend by URL, as `--state` gives it. Opens nothing, and repeats no password."""
 
 import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from reconciler.backends.base import Backend
 from reconciler.backends.local import LocalBackend
 from reconciler.errors import UsageError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_PASSWORD = re.compile(r"(://[^:@/?#]*):[^/?#]*@|([?&]password=)[^&#]*")
 
 
 def open_backend(url: str | None, stack: str, default_folder: Path) -> Backend:
     """Return the backend that keeps a stack's state; without a URL, the default folder.
 
-    Knows `file:///absolute/folder`, `file:relative/folder` and a plain path. Opens nothing yet.
-    Raises `UsageError` for a scheme that is not known; the message repeats the scheme alone,
-    since the rest may hold a password.
+    Knows `file:///absolute/folder`, `file:relative/folder`, a plain path, and
+    `postgresql://user@host/database?schema=…`. Raises `UsageError` for what it does not know, and
+    when the library that a backend takes is not installed; no message repeats a password.
     """
     if url is None:
         return LocalBackend(default_folder, stack)
@@ -31,6 +32,11 @@ def open_backend(url: str | None, stack: str, default_folder: Path) -> Backend:
     if name not in _BACKENDS:
         raise _unknown(name)
     return _BACKENDS[name](url, stack)
+
+
+def without_password(url: str) -> str:
+    """Return a URL as messages may show it; whoever uses it needs PGPASSWORD or the like."""
+    return _PASSWORD.sub(lambda match: f"{match[1]}@" if match[1] else f"{match[2]}…", url)
 
 
 def _file(url: str, stack: str) -> LocalBackend:
@@ -48,7 +54,48 @@ def _file(url: str, stack: str) -> LocalBackend:
     return LocalBackend(Path(folder), stack)
 
 
-_BACKENDS: Mapping[str, Callable[[str, str], Backend]] = {"file": _file}
+def _postgresql(url: str, stack: str) -> Backend:
+    try:
+        from reconciler.backends import postgres
+    except ImportError as error:
+        raise _missing("PostgreSQL", "postgres") from error
+    shape = "postgresql://[USER@]HOST[:PORT]/DATABASE[?schema=NAME]"
+    parts, query = _parts(url, shape)
+    schema = query.pop("schema", "reconciler")
+    rest = "&".join(f"{quote(name)}={quote(value)}" for name, value in query.items())
+    plain = f"postgresql://{parts.netloc}{parts.path}{'?' if rest else ''}{rest}"
+    return postgres.open_database(plain, schema, stack, shape)
+
+
+def _parts(url: str, shape: str) -> tuple[SplitResult, dict[str, str]]:
+    """Return a URL in parts, and its query by names; `UsageError` shows the shape it must have."""
+    try:
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise UsageError("Not a place for state", "The URL is broken.", f"Write {shape}.") from None
+    names = [name for name, _ in pairs]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        detail = f"The URL says {', '.join(sorted(repeated))} twice."
+        raise UsageError("Not a place for state", detail, f"Write {shape}.")
+    if parts.fragment or not url.partition(":")[2].startswith("//"):
+        raise UsageError("Not a place for state", "The URL is broken.", f"Write {shape}.")
+    return parts, dict(pairs)
+
+
+def _missing(what: str, extra: str) -> UsageError:
+    return UsageError(
+        f"State in {what} takes a library that is not installed",
+        "",
+        f"Install it: pip install 'reconciler[{extra}]'",
+    )
+
+
+_BACKENDS: Mapping[str, Callable[[str, str], Backend]] = {
+    "file": _file,
+    "postgresql": _postgresql,
+    "postgres": _postgresql,
+}
 
 
 def _unknown(name: str) -> UsageError:

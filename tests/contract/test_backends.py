@@ -1,6 +1,7 @@
 """What every backend does: one class of tests, which each backend subclasses with its fixture."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from reconciler.backends.base import Backend
 from reconciler.backends.local import LocalBackend
 from reconciler.backends.memory import MemoryBackend
+from reconciler.backends.url import open_backend
 from reconciler.errors import StateError, StateLockedError
 from reconciler.model.address import Address
 from reconciler.model.job import Status
@@ -289,3 +291,13 @@ class TestMemory(BackendContract):
     @pytest.fixture
     def backend(self) -> MemoryBackend:
         return MemoryBackend(STACK)
+
+
+class TestPostgres(BackendContract):
+    @pytest.fixture
+    def backend(self, postgres_server, tmp_path: Path) -> Backend:
+        self.url = f"{postgres_server.url()}?schema=s{uuid.uuid4().hex}"
+        return open_backend(self.url, STACK, tmp_path)
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path())
