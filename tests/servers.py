@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -153,3 +155,74 @@ def postgres_server() -> PostgresServer:
         unavailable("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
     assert server is not None
     return server
+
+
+BUCKET = "team"
+
+_STORE = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+# One request at a time: the emulator looks at a condition and writes in two steps.
+app = DomainDispatcherApplication(create_backend_app)
+run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=False)
+"""
+
+
+class ObjectStore:
+    """An S3 server with one bucket, on a port of 127.0.0.1; it keeps all in memory."""
+
+    def __init__(self) -> None:
+        """Start the server, and wait until it answers."""
+        self.port = free_port()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _STORE, str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                return self._make_bucket()
+            except OSError:
+                assert self._process.poll() is None, "the object store did not start"
+                assert time.monotonic() < deadline, "the object store does not answer"
+                time.sleep(0.1)
+
+    def _make_bucket(self) -> None:
+        request = urllib.request.Request(f"{self.endpoint()}/{BUCKET}", method="PUT")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
+    def endpoint(self, port: int = 0) -> str:
+        """Return where the server answers, or a relay in front of it."""
+        return f"http://127.0.0.1:{port or self.port}"
+
+    def url(self, prefix: str, *, port: int = 0) -> str:
+        """Return the URL of a state below a prefix of the bucket."""
+        return f"s3://{BUCKET}/{prefix}?endpoint={self.endpoint(port)}&region=test"
+
+    def remove(self) -> None:
+        """Stop the server."""
+        self._process.kill()
+        self._process.wait(60)
+
+
+@functools.cache
+def start_object_store() -> ObjectStore:
+    """Return this process's server, started once."""
+    store = ObjectStore()
+    atexit.register(store.remove)
+    return store
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "no-secret-at-all"}
+
+
+@pytest.fixture
+def object_store(monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """Give the S3 server of this run, and the credentials for it."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return start_object_store()

@@ -43,6 +43,7 @@ HOMES = {
     "yaml": {"definition"},
     "ruamel": {"definition"},
     "psycopg": {"backends/postgres.py"},
+    "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},

@@ -99,6 +99,7 @@ class _Position:
 
     base: _Base
     header: journal.Header
+    is_begun: bool = False
     crc: int = 0
 
 
@@ -126,11 +127,13 @@ class SegmentWriter:
         if not entries:
             return
         base, place = at.base, at.base.places + 1
-        lines, crc = journal.encode(entries if base.places else (at.header, *entries), at.crc)
+        lines, crc = journal.encode(entries if at.is_begun else (at.header, *entries), at.crc)
         with self._writing():
             self._session.add(base.number, place, lines)
             serial = journal.serial_after(base.serial, entries)
-            self._position = _Position(replace(base, places=place, serial=serial), at.header, crc)
+            self._position = _Position(
+                replace(base, places=place, serial=serial), at.header, True, crc
+            )
 
     def checkpoint(self, state: State) -> None:
         """Replace snapshot and journal by one snapshot of this state, atomically.
@@ -191,7 +194,9 @@ class SegmentWriter:
             stored.snapshot.lineage,
             stored.state.serial,
         )
-        return _Position(base, journal.header_for(stored.snapshot), stored.journal.crc)
+        written = stored.journal
+        header = journal.header_for(stored.snapshot)
+        return _Position(base, header, written.size > 0, written.crc)
 
     def _check_open(self) -> None:
         if self._refusal:

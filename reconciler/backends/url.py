@@ -17,9 +17,10 @@ _PASSWORD = re.compile(r"(://[^:@/?#]*):[^/?#]*@|([?&]password=)[^&#]*")
 def open_backend(url: str | None, stack: str, default_folder: Path) -> Backend:
     """Return the backend that keeps a stack's state; without a URL, the default folder.
 
-    Knows `file:///absolute/folder`, `file:relative/folder`, a plain path, and
-    `postgresql://user@host/database?schema=…`. Raises `UsageError` for what it does not know, and
-    when the library that a backend takes is not installed; no message repeats a password.
+    Knows `file:///absolute/folder`, `file:relative/folder`, a plain path,
+    `postgresql://user@host/database?schema=…` and `s3://bucket/prefix?endpoint=…&region=…`.
+    Raises `UsageError` for what it does not know, and when the library that a backend takes is
+    not installed; no message repeats a password.
     """
     if url is None:
         return LocalBackend(default_folder, stack)
@@ -67,6 +68,22 @@ def _postgresql(url: str, stack: str) -> Backend:
     return postgres.open_database(plain, schema, stack, shape)
 
 
+def _s3(url: str, stack: str) -> Backend:
+    try:
+        from reconciler.backends import s3
+    except ImportError as error:
+        raise _missing("object storage", "s3") from error
+    from reconciler.backends.objects import ObjectsBackend
+
+    shape = "s3://BUCKET/PREFIX[?endpoint=URL&region=NAME]"
+    parts, query = _parts(url, shape)
+    if "@" in parts.netloc or not parts.netloc:
+        detail = "The URL names the bucket alone; credentials come from the environment."
+        raise UsageError("Not a place for state", detail, f"Write {shape}.")
+    prefix = unquote(parts.path).strip("/")
+    return ObjectsBackend(s3.open_bucket(parts.netloc, prefix, query, shape), stack)
+
+
 def _parts(url: str, shape: str) -> tuple[SplitResult, dict[str, str]]:
     """Return a URL in parts, and its query by names; `UsageError` shows the shape it must have."""
     try:
@@ -95,6 +112,7 @@ _BACKENDS: Mapping[str, Callable[[str, str], Backend]] = {
     "file": _file,
     "postgresql": _postgresql,
     "postgres": _postgresql,
+    "s3": _s3,
 }
 
 

@@ -301,3 +301,13 @@ class TestPostgres(BackendContract):
 
     def reopened(self, backend: Backend) -> Backend:
         return open_backend(self.url, STACK, Path())
+
+
+class TestObjects(BackendContract):
+    @pytest.fixture
+    def backend(self, object_store, tmp_path: Path) -> Backend:
+        self.url = object_store.url(f"p{uuid.uuid4().hex}/deep")
+        return open_backend(self.url, STACK, tmp_path)
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path())
