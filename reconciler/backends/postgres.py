@@ -135,10 +135,10 @@ class _Write:
 class PostgresBackend:
     """One stack's state in a PostgreSQL database. Reading takes no lock and changes nothing."""
 
-    def __init__(self, place: Place, *, recovery: float = RECOVERY) -> None:
+    def __init__(self, place: Place, *, recovery: float | None = None) -> None:
         """Take the place, and for how many seconds a broken connection is sought again."""
         self.place = place
-        self._recovery = recovery
+        self._recovery = RECOVERY if recovery is None else recovery
 
     def read(self) -> State | None:
         """Return the snapshot with the journal folded in, or None when there is none yet."""

@@ -65,11 +65,11 @@ Mode = Union[Literal["create", "overwrite"], "UpdateVersion"]
 class Bucket:
     """A place below a prefix of a bucket. Keys are relative to it. For any number of threads."""
 
-    def __init__(self, store: S3Store, where: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, store: S3Store, where: str, *, patience: float | None = None) -> None:
         """Take the store, which must not repeat requests itself, and its name for messages."""
         self._store = store
         self.where = where
-        self._patience = patience
+        self._patience = PATIENCE if patience is None else patience
 
     def get(self, key: str) -> Found | None:
         """Return an object, or None when there is none."""
