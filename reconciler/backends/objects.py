@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal, Protocol
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ from reconciler.backends.segments import (
     understood,
     unknown_snapshot,
 )
+from reconciler.backends.signing import Author
 from reconciler.errors import StateError, UsageError
 from reconciler.model.base import Model
 from reconciler.model.state import SnapshotInfo, State
@@ -74,12 +76,25 @@ class _Chain:
 class ObjectsBackend:
     """One stack's state in a bucket. Reading takes no lock and changes nothing."""
 
-    def __init__(self, bucket: Bucket, stack: str, terms: leases.Terms | None = None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        stack: str,
+        author: Author | None = None,
+        *,
+        terms: leases.Terms | None = None,
+    ) -> None:
         """Take the bucket; `UsageError` for a stack that is no part of a key."""
         if stack in ("", ".", "..") or re.search(r"[/\\\0]", stack):
             raise UsageError("Not a stack name", f"{stack!r} cannot be part of a key.")
         self._log = _Log(bucket, stack)
+        self._author = author or Author()
         self._terms = terms or leases.Terms()
+
+    @property
+    def where(self) -> str:
+        """Where the objects are, for messages."""
+        return self._log.where
 
     def read(self) -> State | None:
         """Return the snapshot with the journal folded in, or None when there is none yet."""
@@ -97,7 +112,9 @@ class ObjectsBackend:
         session = ObjectsSession(self._log, lease)
         try:
             session.begin(fencing=not was_given_back)
-            writer = SegmentWriter(session, self._log.stack, self._log.where)
+            writer = SegmentWriter(
+                session, self._log.stack, self._log.where, partial(self._author.run, command)
+            )
             try:
                 yield writer
             finally:
@@ -119,8 +136,7 @@ class ObjectsBackend:
         for number, (data, saved_at) in sorted(self._log.snapshots().items(), reverse=True):
             with suppress(StateError):
                 name = snapshot_name(self._log.stack, number)
-                head, jobs = codec.decode_head(data, name), codec.count_jobs(data, name)
-                found.append(SnapshotInfo(name, head.serial, saved_at.astimezone(UTC), jobs))
+                found.append(codec.info(data, name, saved_at.astimezone(UTC), name))
         return tuple(found)
 
     def restore(self, name: str) -> State:

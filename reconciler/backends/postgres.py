@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import psycopg
@@ -33,6 +34,7 @@ from reconciler.backends.segments import (
     understood,
     unknown_snapshot,
 )
+from reconciler.backends.signing import Author
 from reconciler.errors import StateError, StateVersionError, UsageError
 from reconciler.model.state import SnapshotInfo, State
 
@@ -99,7 +101,9 @@ def _key(*names: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def open_database(url: str, schema: str, stack: str, shape: str) -> "PostgresBackend":
+def open_database(
+    url: str, schema: str, stack: str, author: Author, shape: str
+) -> "PostgresBackend":
     """Return the backend that a URL names; what it leaves out comes from `PG*` variables.
 
     Connects to nothing yet. Raises `UsageError`, which shows the shape that a URL must have.
@@ -112,7 +116,7 @@ def open_database(url: str, schema: str, stack: str, shape: str) -> "PostgresBac
     if not schema or "\0" in schema or len(schema.encode()) > _NAME_SIZE:
         raise UsageError("Not a place for state", "The schema has no proper name.")
     parameters = {name: str(value) for name, value in given.items()}
-    return PostgresBackend(Place(parameters, schema, stack, _shown(parameters, schema)))
+    return PostgresBackend(Place(parameters, schema, stack, _shown(parameters, schema)), author)
 
 
 def _shown(parameters: dict[str, str], schema: str) -> str:
@@ -135,9 +139,12 @@ class _Write:
 class PostgresBackend:
     """One stack's state in a PostgreSQL database. Reading takes no lock and changes nothing."""
 
-    def __init__(self, place: Place, *, recovery: float | None = None) -> None:
+    def __init__(
+        self, place: Place, author: Author | None = None, *, recovery: float | None = None
+    ) -> None:
         """Take the place, and for how many seconds a broken connection is sought again."""
         self.place = place
+        self._author = author or Author()
         self._recovery = RECOVERY if recovery is None else recovery
 
     def read(self) -> State | None:
@@ -152,7 +159,9 @@ class PostgresBackend:
         """Hold the right to write, waiting up to `timeout` seconds for another holder."""
         session = PostgresSession(self.place, command, recovery=self._recovery)
         session.begin(timeout)
-        writer = SegmentWriter(session, self.place.stack, self.place.shown)
+        writer = SegmentWriter(
+            session, self.place.stack, self.place.shown, partial(self._author.run, command)
+        )
         try:
             yield writer
         finally:
@@ -164,15 +173,17 @@ class PostgresBackend:
         row = self._row(tables.HOLDER)
         return from_bytes((row[0] or "").encode()) if row else None
 
+    def break_lock(self) -> None:
+        """End the session that holds the lock. It takes the right to signal that session."""
+        self._row(tables.BREAK)
+
     def history(self) -> Sequence[SnapshotInfo]:
         """Return the kept snapshots that are intact, newest first, the present one included."""
         found = []
         for number, saved_at, body in self._rows(tables.HISTORY):
             with suppress(StateError):
                 name = snapshot_name(self.place.stack, number)
-                head = codec.decode_head(bytes(body), name)
-                jobs = codec.count_jobs(bytes(body), name)
-                found.append(SnapshotInfo(name, head.serial, saved_at.astimezone(UTC), jobs))
+                found.append(codec.info(bytes(body), name, saved_at.astimezone(UTC), name))
         return tuple(found)
 
     def restore(self, name: str) -> State:

@@ -5,14 +5,14 @@ This is what a database and an object store have in common: snapshot number N, a
 changed. A `Session` knows how to write those under its lock; here is what the entries mean.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.backends import codec, journal
 from reconciler.errors import StateDamagedError, StateError
-from reconciler.model.state import FORMAT_VERSION, Entry, State
+from reconciler.model.state import FORMAT_VERSION, Entry, Run, State
 
 KEPT = 10
 """How many snapshots before the present one are kept."""
@@ -110,11 +110,15 @@ class SegmentWriter:
     not must not be built upon.
     """
 
-    def __init__(self, session: Session, stack: str, where: str) -> None:
-        """Take the session; `where` names the place in messages."""
+    def __init__(
+        self, session: Session, stack: str, where: str, sign: Callable[[Sequence[Entry]], Run]
+    ) -> None:
+        """Take the session; `where` names the place in messages, `sign` tells who writes."""
         self._session = session
         self._stack = stack
         self._where = where
+        self._sign = sign
+        self._entries: list[Entry] = []
         self._refusal = ""
         self._position: _Position | None = None
 
@@ -130,12 +134,13 @@ class SegmentWriter:
         lines, crc = journal.encode(entries if at.is_begun else (at.header, *entries), at.crc)
         with self._writing():
             self._session.add(base.number, place, lines)
+            self._entries += entries
             serial = journal.serial_after(base.serial, entries)
             self._position = _Position(
                 replace(base, places=place, serial=serial), at.header, True, crc
             )
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: State, run: Run | None = None) -> None:
         """Replace snapshot and journal by one snapshot of this state, atomically.
 
         Raises `StateError`, and changes nothing, for a state of another stack or lineage, or of
@@ -144,9 +149,10 @@ class SegmentWriter:
         self._check_open()
         base = self._position.base if self._position else self._salvaged()
         self._check_succession(state, base)
-        snapshot = codec.encode(state)
+        snapshot = codec.encode(state, run or self._sign(self._entries))
         with self._writing():
             self._session.replace(base.number, base.places, snapshot)
+            self._entries.clear()
             after = _Base(base.number + 1, 0, state.lineage, state.serial)
             self._position = _Position(after, journal.header_for(state))
 
@@ -194,6 +200,7 @@ class SegmentWriter:
             stored.snapshot.lineage,
             stored.state.serial,
         )
+        self._entries = [*stored.journal.entries]
         written = stored.journal
         header = journal.header_for(stored.snapshot)
         return _Position(base, header, written.size > 0, written.crc)

@@ -75,6 +75,7 @@ TAKE = """
 LEAVE = "UPDATE {s}.stack SET holder = NULL WHERE name = %(stack)s AND fence = %(fence)s"
 LAST = "SELECT fence, holder FROM {s}.stack WHERE name = %(stack)s"
 HOLDER = "SELECT holder FROM {s}.stack WHERE name = %(stack)s AND {locker} IS NOT NULL"
+BREAK = "SELECT pg_terminate_backend({locker})"
 
 ADD = """
     WITH mine AS (

@@ -87,7 +87,7 @@ class Remote:
         assert isinstance(backend, ObjectsBackend)
         bucket = backend._log.bucket
         bucket._patience = self.patience  # type: ignore[attr-defined]
-        return ObjectsBackend(bucket, STACK, self.terms)
+        return ObjectsBackend(bucket, STACK, terms=self.terms)
 
 
 @pytest.fixture(params=["postgresql", "s3"])

@@ -252,6 +252,24 @@ class BackendContract:
             (each.saved_at for each in found), reverse=True
         )
 
+    def test_the_history_tells_who_did_what(self, begun):
+        with begun.lock(command="reconciler apply") as writer:
+            writer.append([Opened(intent=an_intent("create")), RECORDED])
+        with self.reopened(begun).lock(command="reconciler state rm") as writer:
+            writer.append([Recorded(address=RESNET, record=None), SEEN])
+            writer.checkpoint(fold(EMPTY, [Opened(intent=an_intent("create")), RECORDED, RECORDED]))
+
+        found = self.reopened(begun).history()[0].run
+
+        assert found.command == "reconciler state rm"
+        assert found.by
+        assert found.host
+        assert [(each.verb, each.addresses) for each in found.changes] == [
+            ("create", ("resnet",)),
+            ("forget", ("resnet",)),
+        ]
+        assert begun.history()[-1].run.changes == ()
+
     def test_the_last_ten_snapshots_are_kept_at_least(self, begun):
         with begun.lock(command="apply") as writer:
             for serial in range(1, 15):
