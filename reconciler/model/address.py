@@ -19,6 +19,13 @@ def matches(address: str, globs: Iterable[str]) -> bool:
     return any(_compiled(glob).fullmatch(address) for glob in globs)
 
 
+def selects(globs: Iterable[str], address: Address) -> bool:
+    """Tell whether globs choose an address: the key of a sweep stands for all of its jobs."""
+    chosen = tuple(globs)
+    key = sweep_of(address)
+    return matches(address, chosen) or (key is not None and matches(key, chosen))
+
+
 def _compiled(glob: str) -> re.Pattern[str]:
     pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in glob)
     return re.compile(pattern, re.DOTALL)
