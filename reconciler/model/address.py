@@ -35,3 +35,26 @@ def sweep_of(address: Address) -> str | None:
     """Return the key of the sweep that an address belongs to: `resnet` for `resnet[lr=0.1]`."""
     key, bracket, _ = address.partition("[")
     return key if bracket else None
+
+
+def sweep_of_all(addresses: Iterable[Address]) -> str | None:
+    """Return the key of the one sweep that all addresses belong to, or None."""
+    keys = {sweep_of(address) if sweep_values(address) else None for address in addresses}
+    return keys.pop() if len(keys) == 1 else None
+
+
+def sweep_values(address: Address) -> dict[str, str]:
+    """Return the values that tell a sweep's job from the others: `{"lr": "0.1"}`, by name.
+
+    A comma that no name follows belongs to the value before it.
+    """
+    inside = address.partition("[")[2].removesuffix("]")
+    values: dict[str, str] = {}
+    for part in inside.split(",") if inside else ():
+        name, equals, value = part.partition("=")
+        if equals:
+            values[name] = value
+        elif values:
+            last = next(reversed(values))
+            values[last] = f"{values[last]},{part}"
+    return values

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.model.address import JOB_NAME, matches
+from reconciler.model.address import JOB_NAME, Address, matches, sweep_of_all, sweep_values
 
 SWEPT = "resnet[batch_size=32,lr=0.1]"
 
@@ -54,3 +54,31 @@ def test_one_fitting_glob_is_enough_and_none_is_not() -> None:
 )
 def test_a_job_name_is_what_the_platform_accepts(name: str, accepted: bool) -> None:
     assert bool(JOB_NAME.fullmatch(name)) is accepted
+
+
+@pytest.mark.parametrize(
+    ("address", "values"),
+    [
+        ("a", {}),
+        ("a[lr=0.1]", {"lr": "0.1"}),
+        ("a[b=1,lr=x,y]", {"b": "1", "lr": "x,y"}),
+        ("a[b=1=2]", {"b": "1=2"}),
+        ("a[odd]", {}),
+    ],
+)
+def test_the_values_of_a_sweeps_job(address: str, values: dict[str, str]) -> None:
+    assert sweep_values(Address(address)) == values
+
+
+@pytest.mark.parametrize(
+    ("addresses", "key"),
+    [
+        (["s[x=1]", "s[x=2]"], "s"),
+        (["s[x=1]", "t[x=1]"], None),
+        (["s[x=1]", "s"], None),
+        (["s[odd]"], None),
+        ([], None),
+    ],
+)
+def test_the_one_sweep_of_all(addresses: list[str], key: str | None) -> None:
+    assert sweep_of_all(map(Address, addresses)) == key
