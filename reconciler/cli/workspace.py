@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = Path("state")
 LOCAL_STORE = STATE_FOLDER / "local"
 BUCKETS = "buckets"
+V2 = "modelarts/v2"
 
 
 class Workspace:
@@ -189,8 +190,7 @@ class Workspace:
     def _connect(
         self, settings: PlatformSettings, folder: Path, stop: threading.Event
     ) -> "Provider":
-        from reconciler.providers.modelarts.v1.client import connect
-
+        connect = _connector(settings.api)
         if settings.endpoint != LOCAL:
             return connect(settings, parallelism=self.settings.parallelism, stop=stop)
         url, credentials = _local(folder)
@@ -227,10 +227,24 @@ def _local(folder: Path) -> tuple[str, "Credentials"]:
 
 
 def _dialect(api: str) -> "Dialect":
+    if api == V2:
+        from reconciler.providers.modelarts.v2.dialect import DialectV2
+
+        return DialectV2()
     from reconciler.providers.modelarts.v1.dialect import DialectV1
 
-    dialects = {"modelarts/v1": DialectV1}
-    return dialects[api]()
+    return DialectV1()
+
+
+def _connector(api: str) -> "Callable[..., Provider]":
+    """Return what connects to a platform that speaks this API; imports that version alone."""
+    if api == V2:
+        from reconciler.providers.modelarts.v2 import client as v2
+
+        return v2.connect
+    from reconciler.providers.modelarts.v1 import client as v1
+
+    return v1.connect
 
 
 def _platform(settings: PlatformSettings, identity: PlatformIdentity) -> PlanPlatform:

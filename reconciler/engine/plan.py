@@ -135,6 +135,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     wanted = request.desired
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
     catalog = _catalog(context, tuple(started.values()))
+    listing = _with_quota(context, listing) if started else listing
     estimate, objections = _judge(request, draft, actions, started, catalog)
     diagnostics = (
         *draft.diagnostics,
@@ -213,7 +214,7 @@ def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Di
     ]
     return (
         *check_catalog(jobs.values(), catalog),
-        *check_quota(fresh, context.provider.list().quota),
+        *check_quota(fresh, _with_quota(context, context.provider.list()).quota),
         *check_outputs(fresh, jobs),
     )
 
@@ -269,6 +270,11 @@ def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
         context.provider.flavors(),
         context.provider.engines() if any(job.spec.engine for job in started) else (),
     )
+
+
+def _with_quota(context: Context, listing: Listing) -> Listing:
+    """Ask for the quota where the list does not tell it."""
+    return listing if listing.quota else Listing(listing.jobs, context.provider.quota())
 
 
 def _preflight(

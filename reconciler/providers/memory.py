@@ -377,6 +377,11 @@ class MemoryProvider:
         with self.platform.called("engines"):
             return self.platform.engines
 
+    def quota(self) -> Quota:
+        """Return the platform's quota."""
+        with self.platform.called("quota"):
+            return Quota(self.platform.quota, self.platform.quota - len(self.platform.jobs))
+
     def now(self) -> datetime:
         """Return the platform's time, which only tests and creations move."""
         return self.platform.time

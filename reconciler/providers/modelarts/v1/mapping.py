@@ -5,16 +5,12 @@ was written. What the platform fills in by itself is kept, for those who take ov
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.platform import EngineOffer, Flavor, Quota
 from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Volume
 from reconciler.providers.modelarts.v1 import wire
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253_370_764_800_000
-"""The year 9999, which not every time zone can show; in milliseconds since 1970."""
+from reconciler.providers.modelarts.values import file, folder, to_time
 
 STATUSES = {
     1: Status.PENDING,  # INIT
@@ -140,28 +136,6 @@ def to_engine(row: wire.EngineRow) -> EngineOffer:
 def to_status(number: object) -> Status:
     """Return where a version stands; what we do not know is unknown, not an error."""
     return _BY_TEXT.get(str(number), Status.UNKNOWN)
-
-
-def to_time(milliseconds: int | None) -> datetime | None:
-    """Return a time given in milliseconds since 1970, or None for one beyond all calendars."""
-    if milliseconds is None:
-        return None
-    if not 0 <= milliseconds < _LAST:
-        return None
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def file(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/key`; None for none."""
-    bare = (path or "").removeprefix("obs:/").removeprefix("s3:/")
-    parts = [part for part in bare.split("/") if part not in ("", ".")]
-    return "/" + "/".join(parts) if parts else None
-
-
-def folder(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/dir/`; None for none."""
-    normal = file(path)
-    return f"{normal}/" if normal else None
 
 
 def _config(spec: JobSpec, engine_id: int | None) -> wire.JobConfig:
