@@ -43,6 +43,7 @@ HOMES = {
     "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
     "rich": {"cli/progress.py"},
+    "prometheus_client": {"cli/metrics.py"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "h11": {"emulator"},

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -49,8 +49,9 @@ class Request:
     """What the user wants planned.
 
     `desired` is empty when `destroying`; `retries_only` keeps nothing but the retries that the
-    definition's lifecycle already approved. `policies` judge the plan, and `labels` are those of
-    all defined jobs, which policies speak of. `today` is a day in UTC.
+    definition's lifecycle already approved, and `permits` nothing but what it says yes to.
+    `policies` judge the plan, and `labels` are those of all defined jobs, which policies speak of.
+    `today` is a day in UTC.
     """
 
     stack: str
@@ -62,6 +63,7 @@ class Request:
     adopt: bool = False
     destroying: bool = False
     retries_only: bool = False
+    permits: Callable[[Action], bool] = lambda _: True
     options: str = ""
     command: str = "plan"
     policies: Policies = field(default_factory=Policies)
@@ -131,7 +133,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
             today=request.today,
         )
     )
-    actions = tuple(a for a in draft.actions if not request.retries_only or _is_retry(a))
+    actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
     wanted = request.desired
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
     catalog = _catalog(context, tuple(started.values()))
@@ -330,6 +332,10 @@ def _check_selection(request: Request, state: State) -> None:
             f"Nothing in the definition or the state fits {', '.join(unknown)}.",
             "`reconciler state list` and the keys below `jobs:` are the addresses there are.",
         )
+
+
+def _is_asked_for(request: Request, action: Action) -> bool:
+    return request.permits(action) and (not request.retries_only or _is_retry(action))
 
 
 def _is_retry(action: Action) -> bool:
