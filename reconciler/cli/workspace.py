@@ -51,7 +51,10 @@ class Workspace:
 
         paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
         definition = loader.load(
-            paths, variables=_pairs(self.settings.variables), environment=os.environ
+            paths,
+            variables=_pairs(self.settings.variables),
+            environment=os.environ,
+            profile=self.settings.profile,
         )
         dialect = _dialect(definition.platform.api)
         problems: list[Diagnostic] = []
@@ -115,6 +118,7 @@ class Workspace:
         """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
+        pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
         pairs += [("--state", self.settings.state)] if self.settings.state else []
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
@@ -178,6 +182,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:

@@ -3,13 +3,21 @@
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
 from reconciler.engine.refresh import refresh
+from reconciler.engine.secrecy import (
+    before_its_salt,
+    check_secrets,
+    open_vault,
+    resealed,
+    sealed_jobs,
+    sealed_state,
+)
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import SourceFile
@@ -29,6 +37,7 @@ from reconciler.model.plan import (
 from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
+from reconciler.model.secrets import Vault
 from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
@@ -77,7 +86,7 @@ class Prepared:
     """A plan, and all that it was made from.
 
     `state` has the recovery folded in; `wanted` are the addresses that the definition was asked
-    about: one that the plan does not list is as it should be.
+    about: one that the plan does not list is as it should be. `vault` seals the state's secrets.
     """
 
     plan: Plan
@@ -86,6 +95,7 @@ class Prepared:
     listing: Listing
     recovery: Recovery
     wanted: frozenset[Address] = frozenset()
+    vault: Vault = field(default_factory=Vault)
 
 
 def new_state(stack: str) -> State:
@@ -117,7 +127,11 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     """Make the plan for a state that was read; None when there is none yet."""
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
+    vault = open_vault(context, base, (job.spec for job in request.desired.values()))
+    base = sealed_state(base, request.desired, vault)
+    request = replace(request, desired=sealed_jobs(request.desired, base, vault))
     listing, recovery = look(context, base, request.desired)
+    recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
     draft = make_draft(
@@ -134,6 +148,8 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
         )
     )
     actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
+    if recorded is None and vault.places:
+        actions = tuple(before_its_salt(action) for action in actions)
     wanted = request.desired
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
     catalog = _catalog(context, tuple(started.values()))
@@ -142,6 +158,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     diagnostics = (
         *draft.diagnostics,
         *_preflight(actions, request.desired, started, catalog, listing),
+        *(check_secrets(actions, wanted, vault) if request.command != "drift" else ()),
         *check_guards(actions, state, request.consent),
         *objections,
     )
@@ -157,7 +174,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     )
     considered = () if request.retries_only else wanted
     asked = frozenset(address for address in considered if address in request.selection)
-    return Prepared(made, report, state, listing, recovery, asked)
+    return Prepared(made, report, state, listing, recovery, asked, vault)
 
 
 def look(

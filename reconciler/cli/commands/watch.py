@@ -45,7 +45,7 @@ def command(
     rounds: int | None,
     listen: str,
 ) -> int:
-    """Plan and apply again and again, so that retries, dependencies and times advance by themselves.
+    """Plan and apply again and again, so that retries and dependencies advance by themselves.
 
     Needs --auto-approve, since nobody is asked. The definition is read anew each time; while it is
     wrong, the last good one stays in force. A running job is never interrupted. Ends with 0 on

@@ -61,7 +61,7 @@ def test_a_job_name_is_what_the_platform_accepts(name: str, accepted: bool) -> N
     [
         ("a", {}),
         ("a[lr=0.1]", {"lr": "0.1"}),
-        ("a[b=1,lr=x,y]", {"b": "1", "lr": "x,y"}),
+        ("a[b=1,lr=x%2Cy]", {"b": "1", "lr": "x,y"}),
         ("a[b=1=2]", {"b": "1=2"}),
         ("a[odd]", {}),
     ],

@@ -64,7 +64,7 @@ SWEEP = (
         "succeeded",
         metrics={"accuracy": "0.950", "loss": "1e-3"},
     ),
-    a_status_row("resnet[batch_size=32,lr=a,b]", "failed", attempt=2),
+    a_status_row("resnet[batch_size=32,lr=a%2Cb]", "failed", attempt=2),
     a_status_row("resnet[batch_size=64,lr=0.1]", "running", metrics={"accuracy": "0.5"}),
 )
 
@@ -81,7 +81,7 @@ def test_a_change_of_status_is_one_line() -> None:
 
     assert "".join(map(render_change, rows)).splitlines() == [
         "resnet[batch_size=32,lr=0.1]: succeeded after 1m 0s, accuracy 0.950, loss 1e-3",
-        "resnet[batch_size=32,lr=a,b]: failed (attempt 2) after 1m 0s",
+        "resnet[batch_size=32,lr=a%2Cb]: failed (attempt 2) after 1m 0s",
         "resnet[batch_size=64,lr=0.1]: running, accuracy 0.5",
         "gone: unknown (gone)",
     ]

@@ -17,6 +17,7 @@ from reconciler.model.platform import (
     PlatformSettings,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import (
@@ -77,6 +78,7 @@ class ModelArtsV1(DialectV1):
         root = f"{(url or settings.endpoint).rstrip('/')}/v1"
         self._calls = Calls(root, transport, authenticator, judge=_judge, gone=errors.GONE_V1)
         self._parallelism = parallelism
+        self._vault = Vault()
         self._catalog = threading.Lock()
         self._flavors: tuple[Flavor, ...] | None = None
         self._engines: tuple[EngineOffer, ...] | None = None
@@ -90,6 +92,10 @@ class ModelArtsV1(DialectV1):
             project_id=self._authenticator.project_id,
             workspace_id=self._settings.workspace_id,
         )
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets; before the first call, as threads do not wait for it."""
+        self._vault = vault
 
     def list(self) -> Listing:
         """Return every job, in one request per 1,000; `InvalidAnswerError` if it never settles."""
@@ -129,9 +135,11 @@ class ModelArtsV1(DialectV1):
         """
         if problems := self.problems(DesiredJob(Address(spec.name), spec)):
             raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
-        body = mapping.to_create(spec, self._engine_id(spec), self._settings.workspace_id).body()
+        engine_id, workspace_id = self._engine_id(spec), self._settings.workspace_id
+        body = mapping.to_create(self._vault.reveal(spec), engine_id, workspace_id).body()
         request = self._calls.request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
-        created = self._calls.created(request, wire.JobCreated)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.JobCreated)
         return ActualJob(
             job_id=created.job_id,
             name=spec.name,
@@ -254,7 +262,8 @@ class ModelArtsV1(DialectV1):
 
     def _details(self, job_id: str, version_id: str) -> ActualJob:
         request = self._calls.request("GET", _version_path(job_id, version_id))
-        return mapping.to_job(self._calls.read(request, wire.VersionDetails, job=job_id))
+        details = self._calls.read(request, wire.VersionDetails, job=job_id)
+        return mapping.to_job(details, self._vault)
 
     def _unless_no_log(self, request: Request, shape: type[Shape], job_id: str) -> Shape:
         """Read an answer about logs; an empty one while there is none."""
