@@ -20,6 +20,7 @@ from reconciler.errors import InterruptedRunError, ReconcilerError, UsageError
 from reconciler.model.definition import Definition
 from reconciler.model.events import Event
 from reconciler.model.plan import PlanPlatform
+from reconciler.model.report import Result
 from reconciler.planning.permissions import Permission
 from reconciler.render.messages import render_error
 from reconciler.render.outcome import render_apply
@@ -107,7 +108,7 @@ class Watching:
         try:
             if self._link is None:
                 connected = self._workspace.connected(
-                    "watch", emit=self._progress, stop=self._interrupts.stop
+                    "watch", emit=self._emit, stop=self._interrupts.stop
                 )
                 self._link = self._links.enter_context(connected)
             context, platform = self._link
@@ -120,6 +121,11 @@ class Watching:
             self._links.close()
             self._link = None
         return made
+
+    def _emit(self, event: Event) -> None:
+        """Show what is done; that the platform is read again and again is no news."""
+        if event.type not in ("refresh", "waiting") or self._output.verbose:
+            self._progress(event)
 
     def _reread(self) -> bool:
         """Read the definition again; keep the last good one when the new one cannot be used.
@@ -151,8 +157,7 @@ class Watching:
         if self._metrics is not None:
             took = time.monotonic() - self._begun
             self._metrics.tell(made, pause, seconds=took, valid=self._problem is None)
-        if made.result.results or made.result.recovered:
-            self._progress.close()
+        if made.result.of(Result.FAILED) or not made.result.verified:
             self._say(render_apply(made.result, width=self._output.width), "summary", made)
         messages = [f"Held back: {a.kind} {a.address} ({why})." for a, why in made.held]
         if self._problem is not None:
