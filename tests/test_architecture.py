@@ -45,6 +45,7 @@ HOMES = {
     "psycopg": {"backends/postgres.py"},
     "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},
+    "prometheus_client": {"cli/metrics.py"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "h11": {"emulator"},
