@@ -79,8 +79,11 @@ class Tasks:
     async def read_link(self, request: Request) -> Response:
         """The log behind a link, for whoever has the link; an error of object storage else."""
         until = request.query_params.get("Expires", "")
-        wanted = self._sign(request.url.path, int(until) if until.isdecimal() else 0)
-        known = hmac.compare_digest(wanted, request.query_params.get("Signature", ""))
+        wanted = self._sign(
+            request.url.path, int(until) if until.isascii() and until.isdecimal() else 0
+        )
+        given = request.query_params.get("Signature", "")
+        known = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
         if not known or int(until) < self._clock():
             text = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
             return Response(text, 403, media_type="application/xml")
