@@ -40,7 +40,7 @@ HOMES = {
     "cel_expr_python": {"planning/expressions.py"},
     "requests": {"providers/transport.py"},
     "urllib3": {"providers/transport.py"},
-    "yaml": {"definition"},
+    "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
     "rich": {"cli/progress.py"},
     "starlette": {"emulator"},

@@ -3,13 +3,21 @@
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
 from reconciler.engine.refresh import refresh
+from reconciler.engine.secrecy import (
+    before_its_salt,
+    check_secrets,
+    open_vault,
+    resealed,
+    sealed_jobs,
+    sealed_state,
+)
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import SourceFile
@@ -29,6 +37,7 @@ from reconciler.model.plan import (
 from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
+from reconciler.model.secrets import Vault
 from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
@@ -75,7 +84,7 @@ class Prepared:
     """A plan, and all that it was made from.
 
     `state` has the recovery folded in; `wanted` are the addresses that the definition was asked
-    about: one that the plan does not list is as it should be.
+    about: one that the plan does not list is as it should be. `vault` seals the state's secrets.
     """
 
     plan: Plan
@@ -84,6 +93,7 @@ class Prepared:
     listing: Listing
     recovery: Recovery
     wanted: frozenset[Address] = frozenset()
+    vault: Vault = field(default_factory=Vault)
 
 
 def new_state(stack: str) -> State:
@@ -115,7 +125,11 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     """Make the plan for a state that was read; None when there is none yet."""
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
+    vault = open_vault(context, base, (job.spec for job in request.desired.values()))
+    base = sealed_state(base, request.desired, vault)
+    request = replace(request, desired=sealed_jobs(request.desired, base, vault))
     listing, recovery = look(context, base, request.desired)
+    recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
     draft = make_draft(
@@ -132,13 +146,17 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
         )
     )
     actions = tuple(a for a in draft.actions if not request.retries_only or _is_retry(a))
+    if recorded is None and vault.places:
+        actions = tuple(before_its_salt(action) for action in actions)
     wanted = request.desired
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
     catalog = _catalog(context, tuple(started.values()))
+    listing = _with_quota(context, listing) if started else listing
     estimate, objections = _judge(request, draft, actions, started, catalog)
     diagnostics = (
         *draft.diagnostics,
         *_preflight(actions, request.desired, started, catalog, listing),
+        *(check_secrets(actions, wanted, vault) if request.command != "drift" else ()),
         *check_guards(actions, state, request.consent),
         *objections,
     )
@@ -154,7 +172,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     )
     considered = () if request.retries_only else wanted
     asked = frozenset(address for address in considered if address in request.selection)
-    return Prepared(made, report, state, listing, recovery, asked)
+    return Prepared(made, report, state, listing, recovery, asked, vault)
 
 
 def look(
@@ -213,7 +231,7 @@ def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Di
     ]
     return (
         *check_catalog(jobs.values(), catalog),
-        *check_quota(fresh, context.provider.list().quota),
+        *check_quota(fresh, _with_quota(context, context.provider.list()).quota),
         *check_outputs(fresh, jobs),
     )
 
@@ -269,6 +287,11 @@ def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
         context.provider.flavors(),
         context.provider.engines() if any(job.spec.engine for job in started) else (),
     )
+
+
+def _with_quota(context: Context, listing: Listing) -> Listing:
+    """Ask for the quota where the list does not tell it."""
+    return listing if listing.quota else Listing(listing.jobs, context.provider.quota())
 
 
 def _preflight(

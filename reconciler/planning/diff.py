@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.plan import FieldChange
+from reconciler.model.secrets import SECTIONS, is_sealed
 from reconciler.model.spec import JobSpec
 from reconciler.planning.rules import IN_PLACE, as_written
 
@@ -33,8 +34,8 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Field
     from deepdiff import DeepDiff
 
     tree = DeepDiff(
-        before,
-        after,
+        _comparable(before),
+        _comparable(after),
         view="tree",
         zip_ordered_iterables=True,
         ignore_private_variables=False,
@@ -51,6 +52,25 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Field
             forces_replace=keys[0] not in IN_PLACE,
         )
     return tuple(changes[path] for path in sorted(changes))
+
+
+def _comparable(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make a leaf of each secret, that is equal to another one when the values are.
+
+    It is of a type of its own, so that no text that a user writes equals it.
+    """
+    return {
+        section: {key: _leaf(value) for key, value in values.items()}
+        if section in SECTIONS
+        else values
+        for section, values in spec.items()
+    }
+
+
+def _leaf(value: Any) -> Any:
+    if not is_sealed(value):
+        return value
+    return bytes(value.get("hmac") or f"unknown {value['secret']}", "utf-8")
 
 
 def _dotted(keys: list[Any]) -> str:
