@@ -14,7 +14,7 @@ from reconciler.errors import (
     ReconcilerError,
     UsageError,
 )
-from reconciler.model.address import Address, matches
+from reconciler.model.address import Address, selects
 from reconciler.model.events import Event
 from reconciler.model.job import ActualJob, JobRecord
 from reconciler.model.plan import Action, ActionKind
@@ -29,13 +29,13 @@ def select(state: State | None, globs: Sequence[str]) -> list[Address]:
     """Return the recorded addresses that fit the globs, in order; `UsageError` if one fits none."""
     records = state.records if state else {}
     for glob in globs:
-        if not any(matches(address, (glob,)) for address in records):
+        if not any(selects((glob,), address) for address in records):
             raise UsageError(
                 "No such job is recorded",
                 f'The state records no job at "{glob}".',
                 "`reconciler state list` shows the addresses there are.",
             )
-    return sorted(address for address in records if not globs or matches(address, globs))
+    return sorted(address for address in records if not globs or selects(globs, address))
 
 
 def follow_log(context: Context, address: Address, *, lines: int, follow: bool) -> Iterator[str]:

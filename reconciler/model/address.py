@@ -6,6 +6,9 @@ from typing import NewType
 
 Address = NewType("Address", str)
 
+_ASIDE = re.compile(r"(?<=[\]\w-])@[^\]@]*\Z")
+"""The end of a superseded job's address: `@` and its id, behind a key or closed brackets."""
+
 JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A job name that the platform accepts (ModelArts API Reference, "Creating a Training Job")."""
 
@@ -24,6 +27,31 @@ def matches(address: str, globs: Iterable[str]) -> bool:
 def _compiled(glob: str) -> re.Pattern[str]:
     pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in glob)
     return re.compile(pattern, re.DOTALL)
+
+
+def kept_aside(address: Address, job_id: str) -> Address:
+    """Return where the record of a job goes that another one of its address superseded.
+
+    No key and no sweep has an `@` before its brackets, so it collides with no user's address.
+    """
+    return Address(f"{owner_of(address)}@{job_id}")
+
+
+def owner_of(address: Address) -> Address:
+    """Return the address that a superseded job was recorded at: `train` for `train@567524`."""
+    return Address(address[: -len(found[0])]) if (found := _ASIDE.search(address)) else address
+
+
+def is_aside(address: Address) -> bool:
+    """Tell whether an address is that of a superseded job, which no definition can write."""
+    return _ASIDE.search(address) is not None
+
+
+def selects(globs: Iterable[str], address: Address) -> bool:
+    """Tell whether globs choose an address: itself, its whole sweep, or the job it was of."""
+    owner = owner_of(address)
+    names = {address, owner, sweep_of(owner) or owner}
+    return any(matches(name, globs) for name in names)
 
 
 def sweep_of(address: Address) -> str | None:
