@@ -1,9 +1,7 @@
 """Loading a definition: files in, one resolved Definition out, or every problem at once."""
 
-import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.definition import reader
@@ -29,13 +27,6 @@ def load(
     sources name the files as the paths were given. Raises DefinitionError with every problem of
     every file, in the order of their places.
     """
-    with _without_garbage_collection():
-        return _load(paths, variables, environment)
-
-
-def _load(
-    paths: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
-) -> Definition:
     problems = Problems()
     try:
         definition = _assembled(paths, variables, environment, problems)
@@ -83,18 +74,6 @@ def read_files(paths: Sequence[Path]) -> list[tuple[Path, bytes]]:
     if problems.count:
         raise DefinitionError("The definition cannot be read", problems.sorted())
     return [(path, data) for path, data in found if data is not None]
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Keep the collector from searching a tree that only grows; it takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def default_paths(folder: Path) -> list[Path]:

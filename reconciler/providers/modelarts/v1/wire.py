@@ -4,6 +4,7 @@ Answers may carry further fields, numbers as text, text as numbers, and null for
 was not asked for (ModelArts API Reference, "Training Management (Old Version)").
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -102,8 +103,11 @@ class JobCreated(Received):
     create_time: Number = None
 
 
-class JobRow(Received):
-    """One job in the list."""
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job in the list; slotted, because a list holds up to 100,000 of them at a time."""
+
+    __pydantic_config__ = Received.model_config
 
     job_id: Annotated[str, Field(min_length=1)]
     job_name: str
