@@ -51,7 +51,10 @@ class Workspace:
 
         paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
         definition = loader.load(
-            paths, variables=_pairs(self.settings.variables), environment=os.environ
+            paths,
+            variables=_pairs(self.settings.variables),
+            environment=os.environ,
+            profile=self.settings.profile,
         )
         dialect = _dialect(definition.platform.api)
         problems: list[Diagnostic] = []
@@ -92,9 +95,17 @@ class Workspace:
 
     def backend(self, stack: str) -> "Backend":
         """Return where the stack's state is kept."""
-        from reconciler.backends.url import open_backend
+        return self.backend_at(self.settings.state, stack)
 
-        return open_backend(self.settings.state, stack, STATE_FOLDER)
+    def backend_at(self, url: str | None, stack: str) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed."""
+        from reconciler.backends.signing import Author
+        from reconciler.backends.url import open_backend
+        from reconciler.cli.revision import commit_of
+
+        first = Path(self.settings.files[0]) if self.settings.files else Path()
+        folder = first if first.is_dir() else first.parent
+        return open_backend(url, stack, STATE_FOLDER, Author(lambda: commit_of(folder)))
 
     @property
     def selection(self) -> "Selection":
@@ -115,7 +126,11 @@ class Workspace:
         """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
-        pairs += [("--state", self.settings.state)] if self.settings.state else []
+        pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
+        if self.settings.state:
+            from reconciler.backends.url import without_password
+
+            pairs.append(("--state", without_password(self.settings.state)))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
@@ -140,6 +155,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager
@@ -178,6 +195,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import observed, read_status, record_outcomes
-from reconciler.engine.plan import Request, check_platform, new_state
+from reconciler.engine.plan import Request, check_platform, new_state, refuse_errors
 from reconciler.engine.refresh import read_spec
+from reconciler.engine.secrecy import check_secrets, open_vault, sealed_jobs
 from reconciler.errors import (
     InterruptedRunError,
     JobNotFoundError,
@@ -13,12 +14,13 @@ from reconciler.errors import (
     ReconcilerError,
     UsageError,
 )
-from reconciler.model.address import Address, matches
+from reconciler.model.address import Address, selects
 from reconciler.model.events import Event
 from reconciler.model.job import ActualJob, JobRecord
 from reconciler.model.plan import Action, ActionKind
 from reconciler.model.platform import LogChunk
 from reconciler.model.report import StatusRow
+from reconciler.model.secrets import shown
 from reconciler.model.state import Bound, Entry, Intent, Opened, Recorded, State, fold
 from reconciler.planning.decide import decide
 
@@ -27,13 +29,13 @@ def select(state: State | None, globs: Sequence[str]) -> list[Address]:
     """Return the recorded addresses that fit the globs, in order; `UsageError` if one fits none."""
     records = state.records if state else {}
     for glob in globs:
-        if not any(matches(address, (glob,)) for address in records):
+        if not any(selects((glob,), address) for address in records):
             raise UsageError(
                 "No such job is recorded",
                 f'The state records no job at "{glob}".',
                 "`reconciler state list` shows the addresses there are.",
             )
-    return sorted(address for address in records if not globs or matches(address, globs))
+    return sorted(address for address in records if not globs or selects(globs, address))
 
 
 def follow_log(context: Context, address: Address, *, lines: int, follow: bool) -> Iterator[str]:
@@ -104,6 +106,8 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
         state = recorded or new_state(request.stack)
         check_platform(state, request.platform)
         _refuse_recorded(state, address)
+        vault = open_vault(context, state, [desired.spec])
+        desired = sealed_jobs({address: desired}, state, vault)[address]
         listing = context.provider.list()
         row = listing.by_id(job_id) if job_id else listing.by_name(desired.spec.name)
         if row is None:
@@ -111,6 +115,7 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
             raise JobNotFoundError("No such job", f"The platform has no job with {named}.")
         _refuse_owned(state, address, row)
         action = decide(address, desired, None, read_spec(context.provider, row), adopt=True)
+        refuse_errors(tuple(check_secrets([action], {address: desired}, vault)))
         if action.kind is not ActionKind.ADOPT or action.result is None:
             raise _differs(action, row)
         entries: list[Entry] = []
@@ -165,13 +170,13 @@ def _refuse_owned(state: State, address: Address, row: ActualJob) -> None:
 
 
 def _differs(action: Action, row: ActualJob) -> ReconcilerError:
-    shown = "\n".join(
-        f"  {change.path}: theirs {change.before!r}, ours {change.after!r}"
+    differences = "\n".join(
+        f"  {change.path}: theirs {shown(change.before)}, ours {shown(change.after)}"
         for change in action.changes
     )
     return NameTakenError(
         "Job differs from the definition",
-        f'Job "{row.name}" (id {row.job_id}) cannot become "{action.address}":\n{shown}',
+        f'Job "{row.name}" (id {row.job_id}) cannot become "{action.address}":\n{differences}',
         "Change the definition to match the job; adopting never changes a configuration.",
     )
 

@@ -14,6 +14,7 @@ from reconciler.model.platform import (
     PlatformIdentity,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 
 
@@ -38,6 +39,10 @@ class Provider(Protocol):
     @property
     def identity(self) -> PlatformIdentity:
         """Which jobs this provider sees; may log in to find the project."""
+        ...
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets: `create` reveals them, specs that are read have them sealed."""
         ...
 
     def list(self) -> Listing:
@@ -65,7 +70,16 @@ class Provider(Protocol):
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job and start it; `NameTakenError`, `QuotaExceededError`, `OutcomeUnknownError`.
 
-        The answer need not carry a spec.
+        The answer need not carry a spec. `SecretError` when a secret's value is not at hand.
+        """
+        ...
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again, as a further version that follows `version_id`; it starts at once.
+
+        Name and description of the spec are the job's already. Errors are those of `create`, and
+        `JobNotFoundError`. A platform whose jobs have no versions raises `ProviderError`; its
+        dialect says so beforehand.
         """
         ...
 

@@ -74,7 +74,7 @@ def test_whole_example(loaded: Any) -> None:
         pytest.param("version: 1\nstack: ${env.S}", ["2:8 Invalid value"], id="no references"),
         pytest.param("version: 1\nstack: [a]", ["2:8 Wrong type"], id="list of stacks"),
         pytest.param("version: 1\nstack: s\njob: {}", ["3:1 Unknown key"], id="unknown key"),
-        pytest.param("version: 1\nstack: s\nprofiles: {}", ["3:1 Unknown key"], id="later key"),
+        pytest.param("version: 1\nstack: s\nprofile: {}", ["3:1 Unknown key"], id="close key"),
         pytest.param("version: 1\nstack: s\njobs: [a]", ["3:7 Wrong type"], id="list of jobs"),
         pytest.param("version: 1\nstack: s\nvariables: a", ["3:12 Wrong type"], id="variables"),
         pytest.param("version: 1\nstack: s\ndefaults: a", ["3:11 Wrong type"], id="defaults"),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from reconciler.errors import ProviderError
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, DesiredJob, Status
+from reconciler.model.job import ActualJob, DesiredJob, Lifecycle, Status
 from reconciler.model.platform import (
     EngineOffer,
     Flavor,
@@ -17,6 +17,7 @@ from reconciler.model.platform import (
     PlatformSettings,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import (
@@ -37,6 +38,7 @@ from reconciler.providers.modelarts.v1.paging import read_all, read_matching
 from reconciler.providers.modelarts.values import to_time
 from reconciler.providers.transport import Transport
 
+_VERSIONED = Lifecycle(on_change="new_version")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -77,6 +79,7 @@ class ModelArtsV1(DialectV1):
         root = f"{(url or settings.endpoint).rstrip('/')}/v1"
         self._calls = Calls(root, transport, authenticator, judge=_judge, gone=errors.GONE_V1)
         self._parallelism = parallelism
+        self._vault = Vault()
         self._catalog = threading.Lock()
         self._flavors: tuple[Flavor, ...] | None = None
         self._engines: tuple[EngineOffer, ...] | None = None
@@ -90,6 +93,10 @@ class ModelArtsV1(DialectV1):
             project_id=self._authenticator.project_id,
             workspace_id=self._settings.workspace_id,
         )
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets; before the first call, as threads do not wait for it."""
+        self._vault = vault
 
     def list(self) -> Listing:
         """Return every job, in one request per 1,000; `InvalidAnswerError` if it never settles."""
@@ -129,11 +136,33 @@ class ModelArtsV1(DialectV1):
         """
         if problems := self.problems(DesiredJob(Address(spec.name), spec)):
             raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
-        body = mapping.to_create(spec, self._engine_id(spec), self._settings.workspace_id).body()
+        engine_id, workspace_id = self._engine_id(spec), self._settings.workspace_id
+        body = mapping.to_create(self._vault.reveal(spec), engine_id, workspace_id).body()
         request = self._calls.request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
-        created = self._calls.created(request, wire.JobCreated)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.JobCreated)
         return ActualJob(
             job_id=created.job_id,
+            name=spec.name,
+            status=mapping.to_status(created.status),
+            version_id=created.version_id,
+            description=spec.description,
+            created_at=to_time(created.create_time),
+        )
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again as a further version, "Creating a Training Job Version"."""
+        if problems := self.problems(DesiredJob(Address(spec.name), spec, _VERSIONED)):
+            raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
+        if not is_number(version_id):
+            raise ProviderError("Version has no number", f'"{version_id}" is no version id.')
+        engine_id, path = self._engine_id(spec), f"{_job_path(job_id)}/versions"
+        body = mapping.to_version(self._vault.reveal(spec), int(version_id), engine_id).body()
+        request = self._calls.request("POST", path, body=body, effect=Effect.ONCE)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.VersionCreated, job=job_id)
+        return ActualJob(
+            job_id=job_id,
             name=spec.name,
             status=mapping.to_status(created.status),
             version_id=created.version_id,
@@ -254,7 +283,8 @@ class ModelArtsV1(DialectV1):
 
     def _details(self, job_id: str, version_id: str) -> ActualJob:
         request = self._calls.request("GET", _version_path(job_id, version_id))
-        return mapping.to_job(self._calls.read(request, wire.VersionDetails, job=job_id))
+        details = self._calls.read(request, wire.VersionDetails, job=job_id)
+        return mapping.to_job(details, self._vault)
 
     def _unless_no_log(self, request: Request, shape: type[Shape], job_id: str) -> Shape:
         """Read an answer about logs; an empty one while there is none."""

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.platform import EngineOffer, Flavor, Quota
+from reconciler.model.secrets import Vault, plain_texts
 from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Volume
 from reconciler.providers.modelarts.v1 import wire
 from reconciler.providers.modelarts.values import file, folder, to_time
+
+_SEALS_NOTHING = Vault()
 
 STATUSES = {
     1: Status.PENDING,  # INIT
@@ -44,7 +47,7 @@ def to_create(
 ) -> wire.JobCreate:
     """Return the request that creates a job; the engine's number is the caller's to look up.
 
-    The spec is one that the dialect finds no problem with.
+    The spec is one that the dialect finds no problem with, and its secrets are revealed.
     """
     notification = spec.notification
     return wire.JobCreate(
@@ -54,6 +57,18 @@ def to_create(
         notification=notification
         and wire.Notification(topic_urn=notification.topic_urn, events=notification.events),
         workspace_id=workspace_id,
+    )
+
+
+def to_version(spec: JobSpec, previous: int, engine_id: int | None = None) -> wire.VersionCreate:
+    """Return the request that creates a version which follows another one.
+
+    A version has no volumes of its own; the dialect refuses them.
+    """
+    config = _config(spec, engine_id).model_dump(exclude={"volumes"})
+    return wire.VersionCreate(
+        job_desc=spec.description,
+        config=wire.VersionConfig.model_validate({"pre_version_id": previous, **config}),
     )
 
 
@@ -80,8 +95,8 @@ def to_spec(details: wire.VersionDetails) -> JobSpec:
     )
 
 
-def to_job(details: wire.VersionDetails) -> ActualJob:
-    """Return a job with its spec."""
+def to_job(details: wire.VersionDetails, vault: Vault = _SEALS_NOTHING) -> ActualJob:
+    """Return a job with its spec; what the vault knows to be secret is sealed."""
     return ActualJob(
         job_id=details.job_id,
         name=details.job_name,
@@ -90,7 +105,7 @@ def to_job(details: wire.VersionDetails) -> ActualJob:
         description=details.job_desc or "",
         created_at=to_time(details.create_time),
         duration_ms=details.duration,
-        spec=to_spec(details),
+        spec=vault.hide(to_spec(details)),
     )
 
 
@@ -142,7 +157,9 @@ def _config(spec: JobSpec, engine_id: int | None) -> wire.JobConfig:
     dataset = _single_dataset(spec.inputs)
     return wire.JobConfig(
         worker_server_num=spec.workers,
-        parameter=tuple(wire.Parameter(label=k, value=v) for k, v in spec.parameters.items()),
+        parameter=tuple(
+            wire.Parameter(label=k, value=v) for k, v in plain_texts(spec.parameters).items()
+        ),
         flavor=wire.FlavorRef(code=spec.flavor) if spec.flavor else None,
         pool_id=spec.pool_id,
         train_url=spec.outputs[0].path if spec.outputs else None,

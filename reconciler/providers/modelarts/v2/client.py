@@ -19,6 +19,7 @@ from reconciler.model.platform import (
     PlatformSettings,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import Answer, Authenticator, Effect, Kind, Request, Verdict
@@ -77,6 +78,7 @@ class ModelArtsV2(DialectV2):
         root = f"{(url or settings.endpoint).rstrip('/')}/v2"
         self._calls = Calls(root, transport, authenticator, judge=_judge, gone=errors.GONE_V2)
         self._parallelism = parallelism
+        self._vault = Vault()
         self._catalog = threading.Lock()
         self._flavors: tuple[Flavor, ...] | None = None
         self._engines: tuple[EngineOffer, ...] | None = None
@@ -91,24 +93,28 @@ class ModelArtsV2(DialectV2):
             workspace_id=self._settings.workspace_id,
         )
 
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets; before the first call, as threads do not wait for it."""
+        self._vault = vault
+
     def list(self) -> Listing:
         """Return every job with its spec, 50 a request; `InvalidAnswerError` if none settles."""
         jobs = read_all(self._page, self._transport.pause, self._parallelism)
-        rows = (mapping.to_row(job) for job in jobs)
+        rows = (mapping.to_row(job, self._vault) for job in jobs)
         return Listing(tuple(sorted(rows, key=lambda row: row.created_at or _BEFORE_ALL)))
 
     def find(self, name: str) -> Sequence[ActualJob]:
         """Return the jobs of exactly this name; the platform itself searches for parts."""
         like = (wire.Filter(key="name", operator="like", value=(name,)),)
         found = read_matching(lambda offset: self._page(offset, like))
-        return tuple(mapping.to_row(job) for job in found if job.metadata.name == name)
+        return tuple(mapping.to_row(job, self._vault) for job in found if job.metadata.name == name)
 
     def get(self, job_id: str, version_id: str | None) -> ActualJob:  # noqa: ARG002 - no versions
         """Return a job with its spec."""
         request = self._calls.request("GET", _job_path(job_id))
         found = self._calls.read(request, wire.JobBack, job=job_id)
         try:
-            return mapping.to_job(found)
+            return mapping.to_job(found, self._vault)
         except ValidationError:
             raise InvalidAnswerError(
                 "The platform's answer makes no sense",
@@ -122,9 +128,15 @@ class ModelArtsV2(DialectV2):
         """
         if problems := self.problems(DesiredJob(Address(spec.name), spec)):
             raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
-        body = mapping.to_create(spec, self._settings.workspace_id).body()
+        body = mapping.to_create(self._vault.reveal(spec), self._settings.workspace_id).body()
         request = self._calls.request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
-        return mapping.to_row(self._calls.created(request, wire.JobBack))
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.JobBack)
+        return mapping.to_row(created, self._vault)
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:  # noqa: ARG002 - no versions
+        """Refuse: in this version of the API one job is one run."""
+        raise ProviderError("Jobs have no versions", f'"{spec.name}" was to get one.')
 
     def update_description(self, job_id: str, description: str) -> None:
         """Set the description."""

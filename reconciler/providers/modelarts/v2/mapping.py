@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.platform import EngineOffer, Flavor, Quota
+from reconciler.model.secrets import Vault, plain_texts
 from reconciler.model.spec import (
     Algorithm,
     Engine,
@@ -23,6 +24,7 @@ from reconciler.model.spec import (
 from reconciler.providers.modelarts.v2 import wire
 from reconciler.providers.modelarts.values import file, folder, to_time
 
+_SEALS_NOTHING = Vault()
 PHASES = {
     "Creating": Status.PENDING,
     "Pending": Status.PENDING,
@@ -54,15 +56,18 @@ def to_create(spec: JobSpec, workspace_id: str = "0") -> wire.JobCreate:
     )
 
 
-def to_job(job: wire.JobBack) -> ActualJob:
-    """Return a job with its spec; `ValidationError` when its configuration makes no sense."""
-    return _actual(job, to_spec(job))
+def to_job(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
+    """Return a job with its spec; `ValidationError` when its configuration makes no sense.
+
+    What the vault knows to be secret is sealed.
+    """
+    return _actual(job, vault.hide(to_spec(job)))
 
 
-def to_row(job: wire.JobBack) -> ActualJob:
+def to_row(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
     """Return a job of the list, without a spec when its configuration makes no sense."""
     try:
-        return to_job(job)
+        return to_job(job, vault)
     except ValidationError:
         return _actual(job, None)
 
@@ -159,7 +164,9 @@ def _to_algorithm(spec: JobSpec) -> wire.Algorithm:
         boot_file=spec.boot_file,
         command=spec.command,
         engine=_to_engine(spec),
-        parameters=tuple(wire.Parameter(name=k, value=v) for k, v in spec.parameters.items())
+        parameters=tuple(
+            wire.Parameter(name=k, value=v) for k, v in plain_texts(spec.parameters).items()
+        )
         or None,
         inputs=tuple(
             wire.Channel(name=name, remote=_to_remote(each))
@@ -171,7 +178,7 @@ def _to_algorithm(spec: JobSpec) -> wire.Algorithm:
             for name, each in zip(outputs, spec.outputs, strict=True)
         )
         or None,
-        environments=spec.environment or None,
+        environments=plain_texts(spec.environment) or None,
     )
 
 
