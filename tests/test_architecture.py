@@ -43,6 +43,7 @@ HOMES = {
     "yaml": {"definition"},
     "ruamel": {"definition"},
     "psycopg": {"backends/postgres.py"},
+    "cryptography": {"backends/ciphers.py"},
     "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},
     "starlette": {"emulator"},
