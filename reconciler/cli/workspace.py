@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = Path("state")
 LOCAL_STORE = STATE_FOLDER / "local"
 BUCKETS = "buckets"
+V2 = "modelarts/v2"
 
 
 class Workspace:
@@ -51,7 +52,10 @@ class Workspace:
 
         paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
         definition = loader.load(
-            paths, variables=_pairs(self.settings.variables), environment=os.environ
+            paths,
+            variables=_pairs(self.settings.variables),
+            environment=os.environ,
+            profile=self.settings.profile,
         )
         dialect = _dialect(definition.platform.api)
         problems: list[Diagnostic] = []
@@ -138,6 +142,7 @@ class Workspace:
         """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
+        pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
         if self.settings.state:
             from reconciler.backends.url import without_password
 
@@ -168,6 +173,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager
@@ -206,6 +213,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:
@@ -218,8 +226,7 @@ class Workspace:
     def _connect(
         self, settings: PlatformSettings, folder: Path, stop: threading.Event
     ) -> "Provider":
-        from reconciler.providers.modelarts.v1.client import connect
-
+        connect = _connector(settings.api)
         if settings.endpoint != LOCAL:
             return connect(settings, parallelism=self.settings.parallelism, stop=stop)
         url, credentials = _local(folder)
@@ -256,10 +263,24 @@ def _local(folder: Path) -> tuple[str, "Credentials"]:
 
 
 def _dialect(api: str) -> "Dialect":
+    if api == V2:
+        from reconciler.providers.modelarts.v2.dialect import DialectV2
+
+        return DialectV2()
     from reconciler.providers.modelarts.v1.dialect import DialectV1
 
-    dialects = {"modelarts/v1": DialectV1}
-    return dialects[api]()
+    return DialectV1()
+
+
+def _connector(api: str) -> "Callable[..., Provider]":
+    """Return what connects to a platform that speaks this API; imports that version alone."""
+    if api == V2:
+        from reconciler.providers.modelarts.v2 import client as v2
+
+        return v2.connect
+    from reconciler.providers.modelarts.v1 import client as v1
+
+    return v1.connect
 
 
 def _platform(settings: PlatformSettings, identity: PlatformIdentity) -> PlanPlatform:

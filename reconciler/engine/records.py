@@ -8,6 +8,7 @@ from reconciler.backends.base import Backend, StateWriter
 from reconciler.errors import StateDamagedError, StateError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.state import Entry, Moved, Recorded, State, fold
+from reconciler.planning.moves import along
 
 _SKIP_AFTER_DAMAGE = 1000
 """How far the serial jumps when the damaged state's own cannot be read, so that no plan that was
@@ -33,7 +34,8 @@ class Records:
                     f'The state has a record at "{target}" already.',
                     f"Forget that one first with `reconciler state rm {target}`, if it is meant.",
                 )
-            return _commit(writer, state, [Moved(source=source, target=target)])
+            moved = [Moved(source=source, target=target), *along(state.records, source, target)]
+            return _commit(writer, state, moved)
 
     def remove(self, addresses: Sequence[Address]) -> State:
         """Forget records; their jobs stay as they are. `UsageError` if one is not recorded."""

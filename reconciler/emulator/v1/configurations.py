@@ -9,12 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from reconciler.emulator import v1_answers as answers
-from reconciler.emulator import v1_requests as wire
+from reconciler.emulator.bodies import read_body
+from reconciler.emulator.failures import Failure
 from reconciler.emulator.store import Store
-from reconciler.emulator.v1 import V1, check, read_body
-from reconciler.emulator.v1_errors import Failure
-from reconciler.emulator.v1_query import Parameters
+from reconciler.emulator.v1 import answers
+from reconciler.emulator.v1 import requests as wire
+from reconciler.emulator.v1.api import V1, check, parameters
+from reconciler.emulator.v1.errors import refuse_body
 
 Json = dict[str, Any]
 
@@ -60,7 +61,7 @@ class SavedConfigurations:
 
     async def create(self, request: Request, project: str) -> Json:
         """`POST`: save a configuration under a new name."""
-        body = await read_body(request, wire.ConfigurationCreate)
+        body = await read_body(request, wire.ConfigurationCreate, refuse_body)
         check(body)
         if body.config_name in self._store.configurations(project):
             message = f"Config name:{body.config_name} is existed"
@@ -70,7 +71,7 @@ class SavedConfigurations:
 
     async def list(self, request: Request, project: str) -> Json:
         """`GET`: one page of rows; there are no samples."""
-        query = Parameters(request.query_params)
+        query = parameters(request)
         page, size = query.number("page", 1, 1, 65535), query.number("per_page", 10, 1, 1000)
         key = query.choice("sortBy", ("config_name", "config_desc", "create_time"), "config_name")
         search, descending = query.text("search_content", ""), query.descending("desc")
@@ -87,7 +88,7 @@ class SavedConfigurations:
 
     async def show(self, request: Request, project: str) -> Json:
         """`GET /{config_name}`: everything that was saved, and what the server derives."""
-        Parameters(request.query_params).choice("config_type", ("custom", "sample"), "custom")
+        parameters(request).choice("config_type", ("custom", "sample"), "custom")
         name, data = self._find(request, project)
         row = _flat(name, data)
         return _SUCCESS | {key: row[key] for key in (*_ROW, *_DETAILS)}
@@ -95,7 +96,7 @@ class SavedConfigurations:
     async def replace(self, request: Request, project: str) -> Json:
         """`PUT /{config_name}`: other settings, all of them."""
         name, data = self._find(request, project)
-        body = await read_body(request, wire.ConfigurationUpdate)
+        body = await read_body(request, wire.ConfigurationUpdate, refuse_body)
         check(body)
         self._save(project, name, body, data["create_time"])
         return _SUCCESS

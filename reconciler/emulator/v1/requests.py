@@ -7,10 +7,11 @@ Job", "Creating a Training Job Version", "Modifying the Description of a Trainin
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from reconciler.emulator import catalog
-from reconciler.emulator.model import Work
+from reconciler.emulator.bodies import Wire
+from reconciler.emulator.model import Channel, Work
 
 
 def _refuse_null(value: object) -> object:
@@ -24,12 +25,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Description = Annotated[str, StringConstraints(max_length=256)]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Field(ge=0)]
-
-
-class Wire(BaseModel):
-    """Base of every request body."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Parameter(Wire):
@@ -86,11 +81,11 @@ class RunConfig(Wire):
     boot_file_url: Text = ""
     engine_id: Number = catalog.DEFAULT_ENGINE
     model_id: Number = 0
-    parameter: list[Parameter] = []
+    parameter: list[Parameter] = Field(default_factory=list)
     data_url: Text = ""
     dataset_id: Text = ""
     dataset_version_id: Text = ""
-    data_source: list[DataSource] = []
+    data_source: list[DataSource] = Field(default_factory=list)
     spec_id: Number = 0
     pool_id: Annotated[str, StringConstraints(min_length=1)] = ""
     flavor: Annotated[Flavor | None, NotNull] = None
@@ -98,7 +93,7 @@ class RunConfig(Wire):
     log_url: Text = ""
     user_image_url: Text = ""
     user_command: Text = ""
-    volumes: list[Volume] = []
+    volumes: list[Volume] = Field(default_factory=list)
     nas_type: str = ""
     nas_share_addr: str = ""
     nas_mount_path: str = ""
@@ -120,7 +115,7 @@ class Notification(Wire):
     """Whom to tell; accepted and forgotten."""
 
     topic_urn: str = ""
-    events: list[str] = []
+    events: list[str] = Field(default_factory=list)
 
 
 class JobCreate(Wire):
@@ -159,6 +154,8 @@ class ConfigurationCreate(ConfigurationUpdate):
 
 
 Given = frozenset[str]
+
+_OF_THE_REQUEST = frozenset({"create_version", "pre_version_id"})
 
 _FORM_RULES: tuple[tuple[str, Callable[[Given], bool]], ...] = (
     (
@@ -251,11 +248,18 @@ def make_work(config: RunConfig) -> Work:
         command=config.user_command,
         algorithm=algorithm.name if algorithm else "",
         parameters=[[item.label, item.value] for item in config.parameter],
-        data=config.data_url or _first_path(config.data_source),
-        output=config.train_url,
+        inputs=_channel("data_url", config.data_url or _first_path(config.data_source)),
+        outputs=_channel("train_url", config.train_url),
         log_dir=config.log_url,
         held=flavor is not None and flavor.sold_out,
     )
+
+
+def make_run(config: dict[str, Any]) -> tuple[dict[str, Any], Work]:
+    """The settings as echoed and what they make run, from the `config` of any request."""
+    known = {name: value for name, value in config.items() if name not in _OF_THE_REQUEST}
+    shape = RunConfig.model_validate(known)
+    return sent(shape), make_work(shape)
 
 
 def sent(config: RunConfig) -> dict[str, Any]:
@@ -269,6 +273,10 @@ def _needs_engine(config: RunConfig) -> bool:
 
 def _first_path(sources: list[DataSource]) -> str:
     return sources[0].data_url if sources else ""
+
+
+def _channel(name: str, path: str) -> list[Channel]:
+    return [Channel(name, path)] if path else []
 
 
 def _folder(path: str) -> str:

@@ -2,31 +2,31 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from reconciler.emulator import catalog, paths
-from reconciler.emulator import v1_answers as answers
-from reconciler.emulator import v1_requests as wire
+from reconciler.emulator.admission import Admission
+from reconciler.emulator.bodies import read_body
 from reconciler.emulator.errors import RefusedError
+from reconciler.emulator.failures import Failure, answer
 from reconciler.emulator.faultlayer import LISTING
-from reconciler.emulator.iam import Tokens
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.listing import Query
+from reconciler.emulator.model import V1 as V1_JOBS
 from reconciler.emulator.model import Job, Version
-from reconciler.emulator.v1_errors import Failure, answer, as_failure, authorise, first_problem
-from reconciler.emulator.v1_query import Parameters
+from reconciler.emulator.query import Parameters
+from reconciler.emulator.v1 import answers
+from reconciler.emulator.v1 import requests as wire
+from reconciler.emulator.v1.errors import as_failure, refuse_body, refuse_parameter, shape
 
 Json = dict[str, Any]
 Call = Callable[[Request, str], Awaitable[Json]]
-Body = TypeVar("Body", bound=wire.Wire)
 
 _SUCCESS: Json = {"is_success": True}
-_MAX_BODY = 12 * 1024 * 1024
 _JOB_ORDERS = ("job_name", "job_desc", "status", "duration", "version_count", "create_time")
 _MODEL_ORDERS = {
     "engine": "engine_name",
@@ -42,9 +42,9 @@ _MODEL_ORDERS = {
 class V1:
     """Training jobs, versions, logs and the catalog, as v1 documents them."""
 
-    def __init__(self, jobs: Jobs, tokens: Tokens, user: str) -> None:
+    def __init__(self, jobs: Jobs, admission: Admission, user: str) -> None:
         self._jobs = jobs
-        self._tokens = tokens
+        self._admission = admission
         self._user = user
 
     def routes(self) -> list[Route]:
@@ -76,13 +76,13 @@ class V1:
 
         async def serve(request: Request) -> Response:
             try:
-                project = authorise(request, self._tokens)
+                project = await self._admission.admit(request)
                 self._jobs.sweep()
                 return answer(200, await call(request, project))
             except Failure as failure:
-                return failure.response()
+                return failure.response(shape)
             except RefusedError as error:
-                return as_failure(error).response()
+                return as_failure(error).response(shape)
 
         return Route("/v1/{project_id}" + path, serve, methods=[method])
 
@@ -90,7 +90,7 @@ class V1:
 
     async def create_job(self, request: Request, project: str) -> Json:
         """`POST /training-jobs`: a job and, unless told otherwise, its first version."""
-        body = await read_body(request, wire.JobCreate)
+        body = await read_body(request, wire.JobCreate, refuse_body)
         config = body.config
         check(config)
         if config.create_version:
@@ -104,7 +104,7 @@ class V1:
 
     async def list_jobs(self, request: Request, project: str) -> Json:
         """`GET /training-jobs`: one page of a workspace's jobs."""
-        query = Parameters(request.query_params)
+        query = parameters(request)
         wanted = Query(
             project_id=project,
             workspace=query.text("workspace_id", "0"),
@@ -116,7 +116,7 @@ class V1:
         page, size = query.number("page", 1, 1, 65535), query.number("per_page", 10, 1, 1000)
         listing = request.scope.get(LISTING, self._jobs.listing)
         found = listing.find(wanted)
-        now, count = self._jobs.now(), self._jobs.count(project)
+        now, count = self._jobs.now(), self._jobs.count(project, V1_JOBS)
         rows = found[(page - 1) * size : page * size]
         return {
             "is_success": True,
@@ -129,7 +129,7 @@ class V1:
     async def update_job(self, request: Request, project: str) -> Json:
         """`PUT /training-jobs/{job_id}`: another description."""
         job = self._job(request, project)
-        self._jobs.describe(job, (await read_body(request, wire.JobUpdate)).job_desc)
+        self._jobs.describe(job, (await read_body(request, wire.JobUpdate, refuse_body)).job_desc)
         return _SUCCESS
 
     async def delete_job(self, request: Request, project: str) -> Json:
@@ -142,7 +142,7 @@ class V1:
     async def create_version(self, request: Request, project: str) -> Json:
         """`POST .../versions`: a further run of the job."""
         job = self._job(request, project)
-        body = await read_body(request, wire.VersionCreate)
+        body = await read_body(request, wire.VersionCreate, refuse_body)
         config = body.config
         check(config)
         self._check_paths(config, project)
@@ -156,7 +156,7 @@ class V1:
     async def list_versions(self, request: Request, project: str) -> Json:
         """`GET .../versions`: all versions, or one page of them."""
         job = self._job(request, project)
-        query = Parameters(request.query_params)
+        query = parameters(request)
         page, size = query.number("page", 0, 0, 65535), query.number("per_page", 10, 1, 1000)
         rows = job.versions[(page - 1) * size : page * size] if page else job.versions
         now = self._jobs.now()
@@ -195,7 +195,7 @@ class V1:
     async def log_text(self, request: Request, project: str) -> Json:
         """`GET .../aom-log`: lines after or before a cursor, or the newest ones."""
         job, version = self._version(request, project)
-        query = Parameters(request.query_params)
+        query = parameters(request)
         name = query.text("log_file", "")
         if not name:
             raise Failure(400, "ModelArts.0104", "Parameter error: log_file is needed.")
@@ -216,7 +216,7 @@ class V1:
 
     async def list_algorithms(self, request: Request, _project: str) -> Json:
         """`GET /built-in-algorithms`: one page."""
-        query = Parameters(request.query_params)
+        query = parameters(request)
         page, size = query.number("page", 1, 1, 65535), query.number("per_page", 10, 1, 100)
         key = _MODEL_ORDERS[query.choice("sortBy", tuple(_MODEL_ORDERS), "engine")]
         search = query.text("search_content", "")
@@ -227,7 +227,7 @@ class V1:
 
     async def list_specs(self, request: Request, _project: str) -> Json:
         """`GET /job/resource-specs`: the flavors."""
-        query = Parameters(request.query_params)
+        query = parameters(request)
         query.choice("job_type", ("train", "inference"), "train")
         query.number("engine_id", 0, 0, 2**31)
         query.number("project_type", 0, 0, 2**31)
@@ -236,7 +236,7 @@ class V1:
 
     async def list_engines(self, request: Request, _project: str) -> Json:
         """`GET /job/ai-engines`: the engines."""
-        Parameters(request.query_params).choice("job_type", ("train", "inference"), "train")
+        parameters(request).choice("job_type", ("train", "inference"), "train")
         rows = [answers.engine(entry) for entry in catalog.ENGINES]
         return {"engines": rows, "is_success": True}
 
@@ -251,7 +251,7 @@ class V1:
 
     def _check_paths(self, config: wire.RunConfig, project: str) -> None:
         work = wire.make_work(config)
-        named = (work.code_dir, work.boot_file, work.data, work.output, work.log_dir)
+        named = (work.code_dir, work.boot_file, config.data_url, config.train_url, work.log_dir)
         for path in filter(None, (*named, *(source.data_url for source in config.data_source))):
             paths.check_syntax(path)
         if self._jobs.runner.settings.simulate is None:
@@ -279,18 +279,9 @@ def check(config: wire.RunConfig) -> None:
         raise Failure(400, "ModelArts.0107", f"Invalid parameter value: {problem}.")
 
 
-async def read_body(request: Request, shape: type[Body]) -> Body:
-    """The request's body in its shape; a Failure names the first thing that is wrong with it."""
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip()
-    if kind.lower() != "application/json":
-        raise Failure(400, "ModelArts.0104", "Parameter error: the body must be JSON.")
-    data = await request.body()
-    if len(data) > _MAX_BODY:
-        raise Failure(413, "APIG.0201", "Request entity too large.")
-    try:
-        return shape.model_validate_json(data)
-    except ValidationError as error:
-        raise Failure(400, "ModelArts.0104", f"Parameter error: {first_problem(error)}.") from error
+def parameters(request: Request) -> Parameters:
+    """The request's query."""
+    return Parameters(request.query_params, refuse_parameter)
 
 
 def _number(request: Request, name: str) -> int:
