@@ -18,6 +18,7 @@ from reconciler.engine.plan import (
     refuse_errors,
     state_ref,
 )
+from reconciler.engine.secrecy import check_planned, open_vault, sealed_state, with_hashes
 from reconciler.engine.soundness import check_whole
 from reconciler.engine.staleness import (
     check_digest,
@@ -94,14 +95,18 @@ def apply_saved(
         base = recorded or new_state(saved.stack)
         check_platform(base, saved.platform)
         check_reached(saved, context.provider.identity)
+        vault = open_vault(context, base, (a.result.spec for a in saved.actions if a.result))
+        base = sealed_state(base, {}, vault)
         listing, recovery = look(context, base, {})
         state = after_moves(fold(base, recovery.entries), Moves(saved.moved))
         actions = fitting(saved, listing, state)
+        refuse_errors(check_planned(actions, vault))
         refuse_errors(check_guards(actions, state, consent))
         report = Report(plan=saved, command="apply", recovered=recovery.recovered)
         _ask(approval, report)
         run = _Run(context, writer, recorded, fail_fast)
-        return run.carry_out(saved, actions, Prepared(saved, report, state, listing, recovery))
+        known = Prepared(saved, report, state, listing, recovery, vault=vault)
+        return run.carry_out(saved, actions, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,8 @@ class _Run:
     fail_fast: bool
 
     def carry_out(self, plan: Plan, planned: Sequence[Action], prepared: Prepared) -> ApplyResult:
-        actions, facts = listed(planned), self._facts(plan, prepared)
+        actions = [with_hashes(action, prepared.vault) for action in listed(planned)]
+        facts = self._facts(plan, prepared)
         if not actions and not facts:
             return ApplyResult()
         base = self.recorded or prepared.state

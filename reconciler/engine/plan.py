@@ -2,14 +2,22 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
 from reconciler.engine.refresh import refresh
+from reconciler.engine.secrecy import (
+    before_its_salt,
+    check_secrets,
+    open_vault,
+    resealed,
+    sealed_jobs,
+    sealed_state,
+)
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import Move, Removal, SourceFile
@@ -29,6 +37,7 @@ from reconciler.model.plan import (
 from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
+from reconciler.model.secrets import Vault
 from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
@@ -52,8 +61,9 @@ class Request:
     `desired` is empty when `destroying`. `moved` and `removed` are the blocks that rename and let
     go of records. `retries_only` keeps nothing but the retries that the definition's lifecycle
     already approved, and of `going_on`, the actions that an approved plan showed as waiting, those
-    that can be carried out now. `policies` judge the plan, and `labels` are those of
-    all defined jobs, which policies speak of. `today` is a day in UTC.
+    that can be carried out now; `permits` keeps nothing but what it says yes to. `policies` judge
+    the plan, and `labels` are those of all defined jobs, which policies speak of. `today` is a day
+    in UTC.
     """
 
     stack: str
@@ -68,6 +78,7 @@ class Request:
     removed: tuple[Removal, ...] = ()
     retries_only: bool = False
     going_on: Mapping[Address, Action] = field(default_factory=dict)
+    permits: Callable[[Action], bool] = lambda _: True
     options: str = ""
     command: str = "plan"
     policies: Policies = field(default_factory=Policies)
@@ -81,7 +92,8 @@ class Prepared:
     """A plan, and all that it was made from.
 
     `state` has the recovery and the moves folded in; `wanted` are the addresses that the
-    definition was asked about: one that the plan does not list is as it should be.
+    definition was asked about: one that the plan does not list is as it should be. `vault` seals
+    the state's secrets.
     """
 
     plan: Plan
@@ -90,6 +102,7 @@ class Prepared:
     listing: Listing
     recovery: Recovery
     wanted: frozenset[Address] = frozenset()
+    vault: Vault = field(default_factory=Vault)
 
 
 def new_state(stack: str) -> State:
@@ -121,7 +134,11 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     """Make the plan for a state that was read; None when there is none yet."""
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
+    vault = open_vault(context, base, (job.spec for job in request.desired.values()))
+    base = sealed_state(base, request.desired, vault)
+    request = replace(request, desired=sealed_jobs(request.desired, base, vault))
     listing, recovery = look(context, base, request.desired)
+    recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
     draft = make_draft(
@@ -142,13 +159,17 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     )
     state, wanted = draft.state, request.desired
     actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
+    if recorded is None and vault.places:
+        actions = tuple(before_its_salt(action) for action in actions)
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
     later = {a.address: wanted[a.address] for a in waiting(actions) if a.address in wanted}
     catalog = _catalog(context, (*started.values(), *later.values()))
+    listing = _with_quota(context, listing) if started else listing
     estimate, objections = _judge(request, draft, actions, started, later, catalog)
     diagnostics = (
         *draft.diagnostics,
         *_preflight(actions, request.desired, started | later, catalog, listing),
+        *(check_secrets(actions, wanted, vault) if request.command != "drift" else ()),
         *check_guards(actions, state, request.consent),
         *objections,
     )
@@ -164,7 +185,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     )
     considered = () if request.retries_only else wanted
     asked = frozenset(address for address in considered if address in request.selection)
-    return Prepared(made, report, state, listing, recovery, asked)
+    return Prepared(made, report, state, listing, recovery, asked, vault)
 
 
 def look(
@@ -226,7 +247,7 @@ def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Di
     ]
     return (
         *check_catalog(jobs.values(), catalog),
-        *check_quota(fresh, context.provider.list().quota),
+        *check_quota(fresh, _with_quota(context, context.provider.list()).quota),
         *check_outputs(fresh, jobs),
     )
 
@@ -295,6 +316,11 @@ def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
     )
 
 
+def _with_quota(context: Context, listing: Listing) -> Listing:
+    """Ask for the quota where the list does not tell it."""
+    return listing if listing.quota else Listing(listing.jobs, context.provider.quota())
+
+
 def _preflight(
     actions: tuple[Action, ...],
     desired: Mapping[Address, DesiredJob],
@@ -355,6 +381,8 @@ def _check_selection(request: Request, state: State) -> None:
 
 
 def _is_asked_for(request: Request, action: Action) -> bool:
+    if not request.permits(action):
+        return False
     return not request.retries_only or _is_retry(action) or _goes_on(request, action)
 
 

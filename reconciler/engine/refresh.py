@@ -38,7 +38,9 @@ def refresh(
     emit(Event(type="refresh", message="Reading the platform's jobs"))
     listing = provider.list()
     listing = with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
-    wanted = wanting_details(state, desired, listing, full=full)
+    wanted = [
+        job for job in wanting_details(state, desired, listing, full=full) if job.spec is None
+    ]
     details = _read_details(provider, wanted, parallelism, emit)
     emit(Event(type="refresh", message="Read the platform's jobs", data={"jobs": len(listing)}))
     return listing.with_details(details)
@@ -122,8 +124,11 @@ def _read_details(
 def read_spec(provider: Provider, row: ActualJob) -> ActualJob:
     """Return a listed job with its spec; the row's own status and description stay.
 
-    A job that goes away between the list and this call is returned without a spec.
+    A job that goes away between the list and this call is returned without a spec. A row that
+    has one already is returned as it is.
     """
+    if row.spec is not None:
+        return row
     try:
         details = provider.get(row.job_id, row.version_id)
     except JobNotFoundError:

@@ -128,17 +128,41 @@ class State(Model):
     )
 
 
+class Change(Model):
+    """What a run did to some addresses: how many, and the first of them."""
+
+    verb: Literal["create", "replace", "update", "delete", "record", "forget", "move"]
+    count: int
+    addresses: tuple[str, ...]
+
+
+class Run(Model):
+    """Who wrote a snapshot, when, with which command, from which commit, and what it had done.
+
+    `commit` is the definition's, with `+changes` when files differed from it; None outside of a
+    repository. `changes` are those recorded since the snapshot before.
+    """
+
+    by: str
+    host: str
+    at: Moment
+    command: str
+    commit: str | None = None
+    changes: tuple[Change, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
     """One stored version of a state, as `state history` lists it.
 
-    `name` is what `state restore` takes; `saved_at` is when it was written.
+    `name` is what `state restore` takes; `saved_at` is when it was written, `run` by whom.
     """
 
     name: str
     serial: int
     saved_at: datetime
     jobs: int
+    run: Run | None = None
 
 
 def fold(state: State, entries: Iterable[Entry]) -> State:

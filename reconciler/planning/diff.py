@@ -5,6 +5,7 @@ from typing import Any
 
 from reconciler.model.job import CodeDigest
 from reconciler.model.plan import FieldChange
+from reconciler.model.secrets import SECTIONS, is_sealed
 from reconciler.model.spec import JobSpec
 from reconciler.planning.rules import IN_PLACE, as_written
 
@@ -59,8 +60,8 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Field
     from deepdiff import DeepDiff
 
     tree = DeepDiff(
-        before,
-        after,
+        _comparable(before),
+        _comparable(after),
         view="tree",
         zip_ordered_iterables=True,
         ignore_private_variables=False,
@@ -77,6 +78,25 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Field
             forces_replace=keys[0] not in IN_PLACE,
         )
     return tuple(changes[path] for path in sorted(changes))
+
+
+def _comparable(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make a leaf of each secret, that is equal to another one when the values are.
+
+    It is of a type of its own, so that no text that a user writes equals it.
+    """
+    return {
+        section: {key: _leaf(value) for key, value in values.items()}
+        if section in SECTIONS
+        else values
+        for section, values in spec.items()
+    }
+
+
+def _leaf(value: Any) -> Any:
+    if not is_sealed(value):
+        return value
+    return bytes(value.get("hmac") or f"unknown {value['secret']}", "utf-8")
 
 
 def _dotted(keys: list[Any]) -> str:

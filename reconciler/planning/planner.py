@@ -20,6 +20,7 @@ from reconciler.model.plan import (
 )
 from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift
+from reconciler.model.secrets import shown
 from reconciler.model.state import State
 from reconciler.planning.decide import decide, decide_aside
 from reconciler.planning.dependencies import (
@@ -324,8 +325,8 @@ def _name_taken(
     else:
         detail = f'The job of "{owner}" bears the name "{action.name}" (id {action.job_id}).'
     if action.changes:
-        shown = "\n".join(_difference(change) for change in action.changes)
-        detail += f"\nIts configuration differs:\n{shown}"
+        differences = "\n".join(_difference(change) for change in action.changes)
+        detail += f"\nIts configuration differs:\n{differences}"
     return error(
         "Name is taken",
         detail,
@@ -350,7 +351,7 @@ def _way_out(world: World, action: Action, owner: Address | None) -> str:
 
 
 def _difference(change: FieldChange) -> str:
-    return f"  {change.path}: theirs {change.before!r}, ours {change.after!r}"
+    return f"  {change.path}: theirs {shown(change.before)}, ours {shown(change.after)}"
 
 
 def _protected_failure(world: World, desired: DesiredJob) -> Iterable[Diagnostic]:

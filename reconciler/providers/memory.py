@@ -24,6 +24,7 @@ from reconciler.model.platform import (
     PlatformIdentity,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 
 When = Literal["before", "after"]
@@ -325,6 +326,11 @@ class MemoryProvider:
     identity: PlatformIdentity = field(
         default=PlatformIdentity(api="memory", endpoint="memory", project_id="memory")
     )
+    vault: Vault = field(default_factory=Vault, repr=False)
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets."""
+        self.vault = vault
 
     def list(self) -> Listing:
         """Return what the platform shows now."""
@@ -341,12 +347,13 @@ class MemoryProvider:
     def get(self, job_id: str, version_id: str | None) -> ActualJob:
         """Return one job as it was created, but for its description."""
         with self.platform.called("get", job_id, version_id):
-            return _with_spec(self.platform.existing(job_id, version_id), version_id)
+            job = _with_spec(self.platform.existing(job_id, version_id), version_id)
+            return replace(job, spec=job.spec and self.vault.hide(job.spec))
 
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job; it waits until a test lets it run."""
         with self.platform.called("create", spec):
-            return self.platform.create(spec)
+            return self.platform.create(self.vault.reveal(spec))
 
     def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
         """Add a version to a job; it waits until a test lets it run."""
@@ -389,6 +396,11 @@ class MemoryProvider:
         """Return the platform's engines."""
         with self.platform.called("engines"):
             return self.platform.engines
+
+    def quota(self) -> Quota:
+        """Return the platform's quota."""
+        with self.platform.called("quota"):
+            return Quota(self.platform.quota, self.platform.quota - len(self.platform.jobs))
 
     def now(self) -> datetime:
         """Return the platform's time, which only tests and creations move."""

@@ -10,6 +10,7 @@ from typing import Literal
 from reconciler.backends.base import Backend, StateWriter
 from reconciler.model.job import ActualJob
 from reconciler.model.platform import EngineOffer, Flavor, Listing, LogChunk, PlatformIdentity
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import (
     Bound,
@@ -85,6 +86,9 @@ class Taped:
 
     def _learn(self) -> None:
         self.names.update({job.job_id: job.name for job in self.inner.platform.jobs})
+
+    def keep_secrets(self, vault: Vault) -> None:
+        self.inner.keep_secrets(vault)
 
     def list(self) -> Listing:
         with self._call("list"):

@@ -23,8 +23,6 @@ from reconciler.planning.rules import as_written
 from reconciler.providers.modelarts.v1 import wire
 from reconciler.providers.modelarts.v1.dialect import DialectV1
 from reconciler.providers.modelarts.v1.mapping import (
-    file,
-    folder,
     to_create,
     to_flavor,
     to_job,
@@ -32,8 +30,8 @@ from reconciler.providers.modelarts.v1.mapping import (
     to_row,
     to_spec,
     to_status,
-    to_time,
 )
+from reconciler.providers.modelarts.values import file, folder, to_time
 from tests.build import a_desired
 from tests.unit.providers.v1_documents import (
     PUBLISHED_DETAILS,
