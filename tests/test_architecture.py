@@ -42,6 +42,8 @@ HOMES = {
     "urllib3": {"providers/transport.py"},
     "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
+    "psycopg": {"backends/postgres.py"},
+    "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},
     "prometheus_client": {"cli/metrics.py"},
     "starlette": {"emulator"},

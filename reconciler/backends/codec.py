@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +21,7 @@ from reconciler.errors import StateDamagedError, StateError, StateVersionError
 from reconciler.model.address import Address
 from reconciler.model.base import Model
 from reconciler.model.job import JobRecord
-from reconciler.model.state import FORMAT_VERSION, State
+from reconciler.model.state import FORMAT_VERSION, Run, SnapshotInfo, State
 
 WAY_BACK = "`reconciler state history` lists kept snapshots; `reconciler state restore` goes back."
 
@@ -48,8 +49,8 @@ _END = re.compile(rb',\n"checksum":"sha256:([0-9a-f]{64})"\}\n')
 _END_SIZE = len(b',\n"checksum":"sha256:"}\n') + 64
 
 
-def encode(state: State) -> bytes:
-    """Return the snapshot of a state; equal states give equal bytes.
+def encode(state: State, run: Run | None = None) -> bytes:
+    """Return the snapshot of a state, as a run writes it; equal arguments give equal bytes.
 
     Raises `StateError` for text that UTF-8 cannot hold.
     """
@@ -64,7 +65,9 @@ def encode(state: State) -> bytes:
     with encoding():
         records = [_key(each) + _dump(state.records[each]) for each in sorted(state.records)]
         intents = [_key(each) + _dumps(state.intents[each]) for each in sorted(state.intents)]
-        members = to_json(head)[:-1], _block("records", records), _block("intents", intents)
+        signed = [_key("run") + _dump(run)] if run else []
+        blocks = _block("records", records), _block("intents", intents)
+        members = to_json(head)[:-1], *signed, *blocks
         body = b",\n".join(members)
     return body + b',\n"checksum":"sha256:' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 
@@ -95,7 +98,9 @@ def decode(data: bytes, where: str, migrations: Mapping[str, Migration] = MIGRAT
     body = _verified(data, where)
     if older(version := _version(body), where):
         with parsing(where):
-            return State.model_validate(_migrated(from_json(body), version, where, migrations))
+            document = _migrated(from_json(body), version, where, migrations)
+            document.pop("run", None)
+            return State.model_validate(document)
     with parsing(where):
         return _parsed(body)
 
@@ -117,7 +122,7 @@ def _parsed(body: bytes) -> State:
     begin = head + len(_RECORDS_BEGIN)
     end = body.find(_RECORDS_END, begin)
     if head < 0 or end < 0:
-        return State.model_validate_json(body)
+        return State.model_validate_json(_unsigned(body))
     records: dict[Address, JobRecord] = {}
     while begin < end:
         cut = body.find(_ROW_ENDS, begin + _SOME, end)
@@ -125,8 +130,37 @@ def _parsed(body: bytes) -> State:
         records |= _RECORDS.validate_json(b"{" + body[begin:cut] + b"}")
         begin = cut + len(_ROW_ENDS)
     intents = body[end + len(_RECORDS_END) :]
-    state = State.model_validate_json(body[:head] + b',"intents":' + intents)
+    state = State.model_validate_json(_unsigned(body[:head]) + b',"intents":' + intents)
     return state.model_copy(update={"records": records})
+
+
+_SIGNATURE = re.compile(rb',\n"run":(\{.*\})')
+"""The second line, if it tells which run wrote the snapshot; a string never holds a line break."""
+
+
+def _signature(body: bytes) -> re.Match[bytes] | None:
+    return _SIGNATURE.match(body, max(0, body.find(b"\n") - 1))
+
+
+def _unsigned(body: bytes) -> bytes:
+    """Return a document without the run that wrote it, which is no part of the state."""
+    found = _signature(body)
+    return body[: found.start()] + body[found.end() :] if found else body
+
+
+def info(data: bytes, name: str, saved_at: datetime, where: str) -> SnapshotInfo:
+    """Return what a snapshot is, for the history; `saved_at` is for one that does not tell itself.
+
+    Raises as `decode` does.
+    """
+    serial, jobs = decode_head(data, where).serial, count_jobs(data, where)
+    found = _signature(data[:_HEAD_SIZE])
+    with parsing(where):
+        run = Run.model_validate_json(found[1]) if found else None
+    return SnapshotInfo(name, serial, run.at if run else saved_at, jobs, run)
+
+
+_HEAD_SIZE = 1 << 20
 
 
 def decode_head(data: bytes, where: str) -> State:

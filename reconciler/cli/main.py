@@ -28,6 +28,7 @@ COMMANDS = {
     "stop": "Stop running jobs; their records stay.",
     "adopt": "Take over existing jobs.",
     "catalog": "Show the flavors or engines that the platform offers.",
+    "history": "Show who applied what, when, from which commit.",
     "state": "List, show, move, forget, restore what is recorded.",
     "emulator": "Serve the embedded platform in the foreground.",
     "schema": "Print the JSON Schema of the definition, or of the plan.",

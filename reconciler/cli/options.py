@@ -171,6 +171,13 @@ adopt_option = option(
     help="Take over existing jobs whose name and configuration are as defined.",
 )
 
+graph_option = option(
+    "--graph",
+    metavar="FORMAT",
+    type=click.Choice(["mermaid", "dot", "svg"]),
+    help="Show which job depends on which instead of the plan: mermaid, dot or svg.",
+)
+
 delete_timeout_option = option(
     "--delete-timeout",
     to="delete_timeout",

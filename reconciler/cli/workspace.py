@@ -95,9 +95,17 @@ class Workspace:
 
     def backend(self, stack: str) -> "Backend":
         """Return where the stack's state is kept."""
-        from reconciler.backends.url import open_backend
+        return self.backend_at(self.settings.state, stack)
 
-        return open_backend(self.settings.state, stack, STATE_FOLDER)
+    def backend_at(self, url: str | None, stack: str) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed."""
+        from reconciler.backends.signing import Author
+        from reconciler.backends.url import open_backend
+        from reconciler.cli.revision import commit_of
+
+        first = Path(self.settings.files[0]) if self.settings.files else Path()
+        folder = first if first.is_dir() else first.parent
+        return open_backend(url, stack, STATE_FOLDER, Author(lambda: commit_of(folder)))
 
     @property
     def selection(self) -> "Selection":
@@ -119,7 +127,10 @@ class Workspace:
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
         pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
-        pairs += [("--state", self.settings.state)] if self.settings.state else []
+        if self.settings.state:
+            from reconciler.backends.url import without_password
+
+            pairs.append(("--state", without_password(self.settings.state)))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
@@ -144,6 +155,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager

@@ -58,6 +58,7 @@ def doubtful(
         for address, record in state.records.items()
         if record.job_id is not None
         and listing.by_id(record.job_id) is None
+        and not record.expired
         and not (address in desired and record.has_succeeded)
     ]
 
@@ -78,6 +79,10 @@ def wanting_details(
     unrecorded = (job.spec.name for address, job in desired.items() if address not in state.records)
     intended = (intent.name for intents in state.intents.values() for intent in intents)
     known = {record.job_id for record in state.records.values()}
+    for intent in (each for intents in state.intents.values() for each in intents):
+        actual = listing.by_id(intent.job_id) if intent.kind == "version" else None
+        if actual and actual.version_id != intent.version_id:
+            wanted[actual.job_id] = actual
     for name in (*unrecorded, *intended):
         actual = listing.by_name(name)
         if actual and actual.job_id not in known:

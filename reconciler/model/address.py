@@ -7,6 +7,9 @@ from urllib.parse import unquote
 
 Address = NewType("Address", str)
 
+_ASIDE = re.compile(r"(?<=[\]\w-])@[^\]@]*\Z")
+"""The end of a superseded job's address: `@` and its id, behind a key or closed brackets."""
+
 JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A job name that the platform accepts (ModelArts API Reference, "Creating a Training Job")."""
 
@@ -22,16 +25,34 @@ def matches(address: str, globs: Iterable[str]) -> bool:
     return any(_compiled(glob).fullmatch(address) for glob in globs)
 
 
-def selects(globs: Iterable[str], address: Address) -> bool:
-    """Tell whether globs choose an address: the key of a sweep stands for all of its jobs."""
-    chosen = tuple(globs)
-    key = sweep_of(address)
-    return matches(address, chosen) or (key is not None and matches(key, chosen))
-
-
 def _compiled(glob: str) -> re.Pattern[str]:
     pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in glob)
     return re.compile(pattern, re.DOTALL)
+
+
+def kept_aside(address: Address, job_id: str) -> Address:
+    """Return where the record of a job goes that another one of its address superseded.
+
+    No key and no sweep has an `@` before its brackets, so it collides with no user's address.
+    """
+    return Address(f"{owner_of(address)}@{job_id}")
+
+
+def owner_of(address: Address) -> Address:
+    """Return the address that a superseded job was recorded at: `train` for `train@567524`."""
+    return Address(address[: -len(found[0])]) if (found := _ASIDE.search(address)) else address
+
+
+def is_aside(address: Address) -> bool:
+    """Tell whether an address is that of a superseded job, which no definition can write."""
+    return _ASIDE.search(address) is not None
+
+
+def selects(globs: Iterable[str], address: Address) -> bool:
+    """Tell whether globs choose an address: itself, its whole sweep, or the job it was of."""
+    chosen, owner = tuple(globs), owner_of(address)
+    names = {address, owner, sweep_of(owner) or owner}
+    return any(matches(name, chosen) for name in names)
 
 
 def sweep_of(address: Address) -> str | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, Status
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, PlannedMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,13 @@ class ApplyResult:
 
     `verified` says that what was recorded equals what the plan projected, action by action;
     `mismatches` names the addresses where it does not. `recovered` were left open by an earlier
-    run that died and are settled now. `interrupted` says that the user stopped the run.
+    run that died and are settled now; the records that `moved` have other addresses.
+    `interrupted` says that the user stopped the run.
     """
 
     results: tuple[ActionResult, ...] = ()
     recovered: tuple[Address, ...] = ()
+    moved: tuple[PlannedMove, ...] = ()
     interrupted: bool = False
     verified: bool = True
     mismatches: tuple[Address, ...] = ()

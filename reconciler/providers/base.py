@@ -74,6 +74,15 @@ class Provider(Protocol):
         """
         ...
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again, as a further version that follows `version_id`; it starts at once.
+
+        Name and description of the spec are the job's already. Errors are those of `create`, and
+        `JobNotFoundError`. A platform whose jobs have no versions raises `ProviderError`; its
+        dialect says so beforehand.
+        """
+        ...
+
     def update_description(self, job_id: str, description: str) -> None:
         """Set the one thing that can be changed in place. Idempotent, so repeated inside."""
         ...

@@ -89,7 +89,7 @@ def report_words(report: Report) -> str:
     """Return what a report comes to, in a sentence."""
     if report.command == "drift":
         return drift_summary_words(len(report.plan.drift))
-    return summary_words(report.plan.summary)
+    return summary_words(report.plan.summary, len(report.plan.moved))
 
 
 def relative_path(file: str) -> str:

@@ -128,6 +128,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
         "summary": {each.value: len(result.of(each)) for each in Result},
         "results": results,
         "recovered": list(result.recovered),
+        "moved": [{"source": each.source, "target": each.target} for each in result.moved],
         "interrupted": result.interrupted,
         "verified": result.verified,
         "mismatches": list(result.mismatches),

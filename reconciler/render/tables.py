@@ -9,7 +9,7 @@ from reconciler.model.address import Address, sweep_of_all, sweep_values
 from reconciler.model.job import JobRecord, Status
 from reconciler.model.platform import EngineOffer, Flavor
 from reconciler.model.report import StatusRow
-from reconciler.model.state import SnapshotInfo
+from reconciler.model.state import Run, SnapshotInfo
 from reconciler.render.text import (
     Style,
     clean,
@@ -26,6 +26,7 @@ from reconciler.render.values import field_lines, flattened
 
 _GAP = 2
 _LEAST = 24
+_SHORT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,38 @@ def render_history(
     if now is not None:
         ages = [format_age(each.saved_at, now) for each in snapshots]
         columns.append(_Column("AGE", ages, 4, right=True))
+    if any(each.run for each in snapshots):
+        columns += [
+            _Column("BY", [run_author(each.run) for each in snapshots], 2),
+            _Column("COMMIT", [run_commit(each.run) for each in snapshots], 5),
+            _Column("CHANGES", [change_words(each.run) for each in snapshots], 3),
+        ]
     return _text(_table(columns, width, Style(color)))
+
+
+def run_author(run: Run | None) -> str:
+    """Say who ran what wrote a snapshot, and where."""
+    return f"{clean(run.by)}@{clean(run.host)}" if run else "-"
+
+
+def run_commit(run: Run | None) -> str:
+    """Return the commit, short, with a + when files differed from it."""
+    if run is None or run.commit is None:
+        return "-"
+    commit, _, changes = clean(run.commit).partition("+")
+    return commit[:_SHORT] + ("+" if changes else "")
+
+
+def change_words(run: Run | None, few: int = 1) -> str:
+    """Say what was done: each verb with its address, or with how many there were."""
+    if run is None or not run.changes:
+        return "-"
+    return ", ".join(
+        f"{each.verb} {', '.join(map(clean, each.addresses))}"
+        if each.count <= few
+        else f"{each.verb} {each.count:,}"
+        for each in run.changes
+    )
 
 
 def render_state_list(records: Mapping[Address, JobRecord]) -> str:

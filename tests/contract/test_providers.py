@@ -242,7 +242,37 @@ class ProviderContract(ABC):
         assert provider.identity.project_id
 
 
-class TestMemory(ProviderContract):
+class VersionsContract:
+    """What a provider promises whose jobs have versions."""
+
+    def test_a_version_runs_the_job_again(self, provider: Provider) -> None:
+        spec = a_new_spec(parameters={"lr": "0.1"})
+        first = provider.create(spec)
+        assert first.version_id is not None
+        changed = spec.model_copy(update={"parameters": {"lr": "0.2"}})
+
+        second = provider.create_version(first.job_id, first.version_id, changed)
+
+        assert second.job_id == first.job_id
+        assert second.version_id not in (None, first.version_id)
+        (row,) = eventually(lambda: provider.find(spec.name))
+        newest, old = (provider.get(first.job_id, version) for version in (None, first.version_id))
+        assert row.version_id == newest.version_id == second.version_id
+        assert newest.spec is not None
+        assert old.spec is not None
+        assert as_written(changed, newest.spec) == changed.canonical
+        assert as_written(spec, old.spec) == spec.canonical
+
+    def test_a_version_of_no_job(self, provider: Provider) -> None:
+        created = provider.create(a_new_spec())
+        provider.delete(created.job_id)
+        eventually(lambda: not provider.find(created.name))
+
+        with pytest.raises(JobNotFoundError):
+            provider.create_version(created.job_id, created.version_id or "1", a_new_spec())
+
+
+class TestMemory(ProviderContract, VersionsContract):
     """The platform in memory."""
 
     @pytest.fixture
@@ -300,7 +330,7 @@ class EmulatedContract(ProviderContract):
         eventually(is_over)
 
 
-class TestModelArtsV1(EmulatedContract):
+class TestModelArtsV1(EmulatedContract, VersionsContract):
     """Version 1 of the API."""
 
     api = V1

@@ -68,9 +68,12 @@ class Calls:
         """Return what was asked for."""
         return validated(request, self.accepted(request, job=job), shape)
 
-    def created(self, request: Request, shape: type[Shape]) -> Shape:
-        """Return the answer to a creation; one that makes no sense leaves its outcome unknown."""
-        verdict = self.accepted(request)
+    def created(self, request: Request, shape: type[Shape], *, job: str | None = None) -> Shape:
+        """Return the answer to a creation; one that makes no sense leaves its outcome unknown.
+
+        `job` is the one that was to get a version.
+        """
+        verdict = self.accepted(request, job=job)
         try:
             return shape.model_validate(verdict.content)
         except ValidationError as invalid:

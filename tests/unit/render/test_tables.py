@@ -8,6 +8,8 @@ import pytest
 
 from reconciler.model.address import Address
 from reconciler.model.job import JobRecord, Status
+from reconciler.model.state import Change, Run
+from reconciler.render.history import render_history_html
 from reconciler.render.tables import (
     render_change,
     render_engines,
@@ -19,6 +21,7 @@ from reconciler.render.tables import (
 )
 from reconciler.render.text import display_width
 from tests.build import (
+    EARLIER,
     NOW,
     a_flavor,
     a_record,
@@ -162,3 +165,22 @@ def test_record(name: str, record: JobRecord, golden: Golden) -> None:
 
     golden(f"record/{name}.txt", text)
     assert INK.sub("", render_record(Address("resnet"), record, color=True)) == text
+
+
+def test_history_tells_who_did_what(golden: Golden) -> None:
+    changes = (
+        Change(verb="create", count=1, addresses=("resnet",)),
+        Change(verb="delete", count=12, addresses=tuple(f"old-{n}" for n in range(5))),
+    )
+    run = Run(
+        by="ada",
+        host="laptop",
+        at=EARLIER,
+        command="reconciler apply <x>",
+        commit="0123456789abcdef0123456789abcdef01234567+changes",
+        changes=changes,
+    )
+    snapshots = [a_snapshot_info(9, run=run), a_snapshot_info(8)]
+
+    golden("history-signed.txt", render_history(snapshots, now=NOW, width=120))
+    golden("history.html", render_history_html("vision", snapshots))

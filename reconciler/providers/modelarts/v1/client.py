@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from reconciler.errors import ProviderError
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, DesiredJob, Status
+from reconciler.model.job import ActualJob, DesiredJob, Lifecycle, Status
 from reconciler.model.platform import (
     EngineOffer,
     Flavor,
@@ -38,6 +38,7 @@ from reconciler.providers.modelarts.v1.paging import read_all, read_matching
 from reconciler.providers.modelarts.values import to_time
 from reconciler.providers.transport import Transport
 
+_VERSIONED = Lifecycle(on_change="new_version")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -142,6 +143,26 @@ class ModelArtsV1(DialectV1):
             created = self._calls.created(request, wire.JobCreated)
         return ActualJob(
             job_id=created.job_id,
+            name=spec.name,
+            status=mapping.to_status(created.status),
+            version_id=created.version_id,
+            description=spec.description,
+            created_at=to_time(created.create_time),
+        )
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again as a further version, "Creating a Training Job Version"."""
+        if problems := self.problems(DesiredJob(Address(spec.name), spec, _VERSIONED)):
+            raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
+        if not is_number(version_id):
+            raise ProviderError("Version has no number", f'"{version_id}" is no version id.')
+        engine_id, path = self._engine_id(spec), f"{_job_path(job_id)}/versions"
+        body = mapping.to_version(self._vault.reveal(spec), int(version_id), engine_id).body()
+        request = self._calls.request("POST", path, body=body, effect=Effect.ONCE)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.VersionCreated, job=job_id)
+        return ActualJob(
+            job_id=job_id,
             name=spec.name,
             status=mapping.to_status(created.status),
             version_id=created.version_id,

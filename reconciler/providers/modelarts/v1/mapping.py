@@ -60,6 +60,18 @@ def to_create(
     )
 
 
+def to_version(spec: JobSpec, previous: int, engine_id: int | None = None) -> wire.VersionCreate:
+    """Return the request that creates a version which follows another one.
+
+    A version has no volumes of its own; the dialect refuses them.
+    """
+    config = _config(spec, engine_id).model_dump(exclude={"volumes"})
+    return wire.VersionCreate(
+        job_desc=spec.description,
+        config=wire.VersionConfig.model_validate({"pre_version_id": previous, **config}),
+    )
+
+
 def to_spec(details: wire.VersionDetails) -> JobSpec:
     """Return the configuration of a version, and its job's name and description."""
     output = folder(details.train_url)

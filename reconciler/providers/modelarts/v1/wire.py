@@ -88,6 +88,42 @@ class JobCreate(Sent):
     workspace_id: str = "0"
 
 
+class VersionConfig(Sent):
+    """Settings of a further version: those of a job, but for what only a whole job has."""
+
+    pre_version_id: int
+    worker_server_num: int
+    parameter: tuple[Parameter, ...] = ()
+    flavor: FlavorRef | None = None
+    pool_id: Text = None
+    train_url: Text = None
+    log_url: Text = None
+    engine_id: int | None = None
+    model_id: int | None = None
+    app_url: Text = None
+    boot_file_url: Text = None
+    user_image_url: Text = None
+    user_command: Text = None
+    data_source: tuple[DataSource, ...] | None = None
+    dataset_id: Text = None
+    dataset_version_id: Text = None
+
+
+class VersionCreate(Sent):
+    """Body of "Creating a Training Job Version"."""
+
+    job_desc: str = ""
+    config: VersionConfig
+
+
+class VersionCreated(Received):
+    """Answer to the creation of a version; without its id the version cannot be told apart."""
+
+    version_id: Annotated[str, Field(min_length=1)]
+    status: Any = None
+    create_time: Number = None
+
+
 class DescriptionUpdate(Sent):
     """Body of "Modifying the Description of a Training Job"."""
 

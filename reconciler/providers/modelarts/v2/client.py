@@ -134,6 +134,10 @@ class ModelArtsV2(DialectV2):
             created = self._calls.created(request, wire.JobBack)
         return mapping.to_row(created, self._vault)
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:  # noqa: ARG002 - no versions
+        """Refuse: in this version of the API one job is one run."""
+        raise ProviderError("Jobs have no versions", f'"{spec.name}" was to get one.')
+
     def update_description(self, job_id: str, description: str) -> None:
         """Set the description."""
         body = wire.JobUpdate(description=description).body()

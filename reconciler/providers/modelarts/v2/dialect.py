@@ -36,9 +36,17 @@ class DialectV2:
                 location=job.place(path),
                 code="dialect",
             )
-            for check in _CHECKS
-            for path, detail, hint in check(job.spec)
+            for path, detail, hint in (
+                *(problem for check in _CHECKS for problem in check(job.spec)),
+                *_versions(job),
+            )
         )
+
+
+def _versions(job: DesiredJob) -> Iterator[Problem]:
+    if job.lifecycle.on_change == "new_version":
+        detail = "its jobs have no versions."
+        yield "lifecycle.on_change", detail, f"Use on_change: replace, or keep. {_V1}"
 
 
 def _description(spec: JobSpec) -> Iterator[Problem]:
