@@ -26,6 +26,7 @@ COMMANDS = {
     "logs": "Print a job's log.",
     "stop": "Stop running jobs; their records stay.",
     "adopt": "Take over an existing job.",
+    "migrate": "Move a stack's records to another version of the platform's API.",
     "catalog": "Show the flavors or engines that the platform offers.",
     "history": "Show who applied what, when, from which commit.",
     "state": "List, show, move, forget, restore what is recorded.",
