@@ -20,6 +20,7 @@ from reconciler.model.policy import Policies
 
 if TYPE_CHECKING:
     from reconciler.backends.base import Backend
+    from reconciler.backends.sealing import Seal
     from reconciler.engine.context import Context
     from reconciler.engine.plan import Request
     from reconciler.model.state import State
@@ -104,15 +105,30 @@ class Workspace:
         """Return where the stack's state is kept."""
         return self.backend_at(self.settings.state, stack)
 
-    def backend_at(self, url: str | None, stack: str) -> "Backend":
-        """Return the place that a URL names for a stack; what is written there is signed."""
+    def backend_at(self, url: str | None, stack: str, *, may_be_open: bool = False) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed.
+
+        It is encrypted if there is a key; what is there and is not is then refused, unless it
+        `may_be_open`.
+        """
         from reconciler.backends.signing import Author
         from reconciler.backends.url import open_backend
         from reconciler.cli.revision import commit_of
 
         first = Path(self.settings.files[0]) if self.settings.files else Path()
         folder = first if first.is_dir() else first.parent
-        return open_backend(url, stack, STATE_FOLDER, Author(lambda: commit_of(folder)))
+        author, seal = Author(lambda: commit_of(folder)), self._seal(stack, may_be_open)
+        return open_backend(url, stack, STATE_FOLDER, author, seal)
+
+    def _seal(self, stack: str, may_be_open: bool) -> "Seal | None":
+        """Return how the state is encrypted, if a key was given for it."""
+        from reconciler.backends.sealing import make_seal
+        from reconciler.cli.secrets import state_secret
+
+        current = state_secret(self.settings.state_key, "RECONCILER_STATE_PASSPHRASE")
+        other = state_secret(self.settings.old_state_key, "RECONCILER_OLD_STATE_PASSPHRASE")
+        others = [other] if other else []
+        return make_seal(stack, current, others, may_be_open=may_be_open)
 
     @property
     def selection(self) -> "Selection":
@@ -138,6 +154,8 @@ class Workspace:
             from reconciler.backends.url import without_password
 
             pairs.append(("--state", without_password(self.settings.state)))
+        if self.settings.state_key:
+            pairs.append(("--state-key", self.settings.state_key))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":

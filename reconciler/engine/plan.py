@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -61,8 +61,9 @@ class Request:
     `desired` is empty when `destroying`. `moved` and `removed` are the blocks that rename and let
     go of records. `retries_only` keeps nothing but the retries that the definition's lifecycle
     already approved, and of `going_on`, the actions that an approved plan showed as waiting, those
-    that can be carried out now. `policies` judge the plan, and `labels` are those of
-    all defined jobs, which policies speak of. `today` is a day in UTC.
+    that can be carried out now; `permits` keeps nothing but what it says yes to. `policies` judge
+    the plan, and `labels` are those of all defined jobs, which policies speak of. `today` is a day
+    in UTC.
     """
 
     stack: str
@@ -77,6 +78,7 @@ class Request:
     removed: tuple[Removal, ...] = ()
     retries_only: bool = False
     going_on: Mapping[Address, Action] = field(default_factory=dict)
+    permits: Callable[[Action], bool] = lambda _: True
     options: str = ""
     command: str = "plan"
     policies: Policies = field(default_factory=Policies)
@@ -379,6 +381,8 @@ def _check_selection(request: Request, state: State) -> None:
 
 
 def _is_asked_for(request: Request, action: Action) -> bool:
+    if not request.permits(action):
+        return False
     return not request.retries_only or _is_retry(action) or _goes_on(request, action)
 
 

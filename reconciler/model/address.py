@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import NewType
+from urllib.parse import unquote
 
 Address = NewType("Address", str)
 
@@ -49,15 +50,28 @@ def is_aside(address: Address) -> bool:
 
 def selects(globs: Iterable[str], address: Address) -> bool:
     """Tell whether globs choose an address: itself, its whole sweep, or the job it was of."""
-    owner = owner_of(address)
+    chosen, owner = tuple(globs), owner_of(address)
     names = {address, owner, sweep_of(owner) or owner}
-    return any(matches(name, globs) for name in names)
+    return any(matches(name, chosen) for name in names)
 
 
 def sweep_of(address: Address) -> str | None:
     """Return the key of the sweep that an address belongs to: `resnet` for `resnet[lr=0.1]`."""
     key, bracket, _ = address.partition("[")
     return key if bracket else None
+
+
+def sweep_of_all(addresses: Iterable[Address]) -> str | None:
+    """Return the key of the one sweep that all addresses belong to, or None."""
+    keys = {sweep_of(address) if sweep_values(address) else None for address in addresses}
+    return keys.pop() if len(keys) == 1 else None
+
+
+def sweep_values(address: Address) -> dict[str, str]:
+    """Return the values that tell a sweep's job from the others: `{"lr": "0.1"}`, by name."""
+    inside = address.partition("[")[2].removesuffix("]")
+    pairs = (part.partition("=") for part in inside.split(","))
+    return {name: unquote(value) for name, equals, value in pairs if equals}
 
 
 def sweep_address(key: str, values: Mapping[str, str]) -> Address:

@@ -76,7 +76,8 @@ class StatusRow:
     """One recorded job as `status` shows it.
 
     `status` is the live one, or the recorded outcome's when the job is gone (`is_gone`);
-    `duration_ms` is in milliseconds.
+    `duration_ms` is in milliseconds. `metrics` are results that its log tells, as it tells them;
+    they are read only when asked for.
     """
 
     address: Address
@@ -88,3 +89,4 @@ class StatusRow:
     attempt: int = 1
     created_at: datetime | None = None
     duration_ms: int | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,8 @@ from reconciler.model.address import (
     matches,
     owner_of,
     selects,
+    sweep_of_all,
+    sweep_values,
 )
 
 SWEPT = "resnet[batch_size=32,lr=0.1]"
@@ -102,3 +104,31 @@ def test_a_key_selects_its_sweep_and_what_was_superseded(
     glob: str, address: str, expected: bool
 ) -> None:
     assert selects((glob,), Address(address)) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "values"),
+    [
+        ("a", {}),
+        ("a[lr=0.1]", {"lr": "0.1"}),
+        ("a[b=1,lr=x%2Cy]", {"b": "1", "lr": "x,y"}),
+        ("a[b=1=2]", {"b": "1=2"}),
+        ("a[odd]", {}),
+    ],
+)
+def test_the_values_of_a_sweeps_job(address: str, values: dict[str, str]) -> None:
+    assert sweep_values(Address(address)) == values
+
+
+@pytest.mark.parametrize(
+    ("addresses", "key"),
+    [
+        (["s[x=1]", "s[x=2]"], "s"),
+        (["s[x=1]", "t[x=1]"], None),
+        (["s[x=1]", "s"], None),
+        (["s[odd]"], None),
+        ([], None),
+    ],
+)
+def test_the_one_sweep_of_all(addresses: list[str], key: str | None) -> None:
+    assert sweep_of_all(map(Address, addresses)) == key

@@ -11,6 +11,7 @@ from reconciler.model.job import JobRecord, Status
 from reconciler.model.state import Change, Run
 from reconciler.render.history import render_history_html
 from reconciler.render.tables import (
+    render_change,
     render_engines,
     render_flavors,
     render_history,
@@ -58,6 +59,35 @@ ROWS = (
 )
 def test_status(name: str, rows: Any, options: dict[str, Any], golden: Golden) -> None:
     golden(f"status/{name}.txt", render_status(rows, now=NOW, **options))
+
+
+SWEEP = (
+    a_status_row(
+        "resnet[batch_size=32,lr=0.1]",
+        "succeeded",
+        metrics={"accuracy": "0.950", "loss": "1e-3"},
+    ),
+    a_status_row("resnet[batch_size=32,lr=a%2Cb]", "failed", attempt=2),
+    a_status_row("resnet[batch_size=64,lr=0.1]", "running", metrics={"accuracy": "0.5"}),
+)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_jobs_of_a_sweep_are_compared(width: int, golden: Golden) -> None:
+    shown = render_status(SWEEP, now=NOW, width=width, metrics=["accuracy", "loss"])
+
+    golden(f"status/sweep-{width}.txt", shown)
+
+
+def test_a_change_of_status_is_one_line() -> None:
+    rows = (*SWEEP, a_status_row("gone", "unknown", is_gone=True))
+
+    assert "".join(map(render_change, rows)).splitlines() == [
+        "resnet[batch_size=32,lr=0.1]: succeeded after 1m 0s, accuracy 0.950, loss 1e-3",
+        "resnet[batch_size=32,lr=a%2Cb]: failed (attempt 2) after 1m 0s",
+        "resnet[batch_size=64,lr=0.1]: running, accuracy 0.5",
+        "gone: unknown (gone)",
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
