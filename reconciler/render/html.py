@@ -18,7 +18,7 @@ from reconciler.render.actions import (
     interrupt_words,
     members,
 )
-from reconciler.render.findings import report_words
+from reconciler.render.findings import platform_words, report_words, title_word
 from reconciler.render.graph import make_graph, svg
 from reconciler.render.html_style import STYLE
 from reconciler.render.text import clean, clean_lines, counted, format_time, listed
@@ -44,7 +44,7 @@ def render_html(report: Report) -> str:
     Readable without a script, by keyboard, on a phone, in light and dark; nothing in it is ever
     loaded, and its own content policy forbids that something is.
     """
-    title = f"{'Drift' if report.command == 'drift' else 'Plan'} of {_text(report.plan.stack)}"
+    title = f"{title_word(report)} of {_text(report.plan.stack) or 'the definition'}"
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
@@ -62,9 +62,10 @@ def render_html(report: Report) -> str:
 
 def _header(title: str, report: Report) -> list[str]:
     plan = report.plan
+    where = escape(platform_words(report))
+    serial = f"state serial {plan.state.serial}" if plan.state.lineage else "no state yet"
     facts = [
-        _text(str(plan.platform.identity)),
-        f"state serial {plan.state.serial}" if plan.state.lineage else "no state yet",
+        *([where, serial] if where else []),
         f"made {format_time(plan.created_at)} by reconciler {_text(plan.reconciler_version)}",
     ]
     inside = "".join(f"<span>{fact}</span>" for fact in facts)

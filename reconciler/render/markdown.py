@@ -19,7 +19,7 @@ from reconciler.render.actions import (
     interrupt_words,
     members,
 )
-from reconciler.render.findings import report_words
+from reconciler.render.findings import platform_words, report_words, title_word
 from reconciler.render.graph import make_graph, mermaid
 from reconciler.render.markup import as_html, code, fenced, prose
 from reconciler.render.text import Style, clean, clean_lines, counted, fold, listed, shorten
@@ -89,16 +89,18 @@ def render_markdown(report: Report, *, verbose: int = 0, limit: int = LIMIT) -> 
 
 def _marker(report: Report) -> str:
     stack = re.sub(r"[^A-Za-z0-9._]+|-{2,}", "-", report.plan.stack)[:_NAME]
-    return f"<!-- reconciler:{stack}{':drift' * (report.command == 'drift')} -->"
+    drift = ":drift" if report.command == "drift" else ""
+    return f"<!-- reconciler:{stack or 'definition'}{drift} -->"
 
 
 def _heading(report: Report) -> str:
-    plan, stack = report.plan, code(shorten(clean(report.plan.stack), _NAME))
-    title = "Drift" if report.command == "drift" else "Plan"
+    plan, stack = report.plan, code(shorten(clean(report.plan.stack), _NAME)) or "the definition"
+    title = title_word(report)
     words = report_words(report).removeprefix(f"{title}: ").removesuffix(".")
-    where = code(shorten(clean(str(plan.platform.identity)), _NAME))
+    where = code(shorten(platform_words(report), _NAME))
     cost = prose(shorten(estimate_words(plan.estimate), _NAMES))
-    return "\n\n".join([f"### {title} of {stack}: {words}", where, *([cost] if cost else [])])
+    parts = (f"### {title} of {stack}: {words}", where, cost)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _verdict(plan: Plan) -> str:
