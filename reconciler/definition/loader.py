@@ -24,10 +24,10 @@ def load(
 ) -> Definition:
     """Read files and folders as one definition and resolve it.
 
-    Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count. `variables` are the
-    values given on the command line, `environment` is what `${env.X}` looks into. Places and
-    sources name the files as the paths were given. Raises DefinitionError with every problem of
-    every file, in the order of their places.
+    Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count that are not hidden.
+    `variables` are the values given on the command line, `environment` is what `${env.X}` looks
+    into. Places and sources name the files as the paths were given. Raises DefinitionError with
+    every problem of every file, in the order of their places.
     """
     with _without_garbage_collection():
         return _load(paths, variables, environment)
@@ -106,7 +106,7 @@ def default_paths(folder: Path) -> list[Path]:
     try:
         if file.is_file():
             return [file]
-        if below.is_dir() and any(each.suffix in SUFFIXES for each in below.iterdir()):
+        if below.is_dir() and any(map(_is_definition, below.iterdir())):
             return [below]
     except OSError as error:
         reason = error.strerror or str(error)
@@ -120,6 +120,11 @@ def default_paths(folder: Path) -> list[Path]:
         f"There is neither {DEFAULT_FILE} nor a folder {DEFAULT_FOLDER} with YAML files here.",
         "Run `reconciler init` to write one, or name yours with -f PATH.",
     )
+
+
+def _is_definition(path: Path) -> bool:
+    """Tell whether a folder's file counts; a hidden one, as `.gitlab-ci.yml`, is not ours."""
+    return path.suffix in SUFFIXES and not path.name.startswith(".")
 
 
 def shown(path: Path) -> str:
@@ -150,7 +155,7 @@ def _files_of(path: Path, problems: Problems) -> list[Path]:
         if not path.is_dir():
             return [path]
         found = sorted(
-            each for each in path.iterdir() if each.suffix in SUFFIXES and not each.is_dir()
+            each for each in path.iterdir() if _is_definition(each) and not each.is_dir()
         )
     except (OSError, ValueError) as error:
         _cannot_read(path, error, problems)
