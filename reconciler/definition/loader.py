@@ -65,11 +65,22 @@ def _assembled(
     complete = complete and len(trees) == len(files)
     return assemble(
         trees,
-        tuple(sources),
+        _ordered(sources),
         variables=variables,
         environment=environment,
         problems=problems,
         complete=complete,
+    )
+
+
+def _ordered(sources: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+    """Return the sources by name, so that the order in which `-f` names them makes no plan differ.
+
+    Folders keep their order: the first one is where the embedded platform looks for buckets.
+    """
+    folders = [str(Path(each.path).parent) for each in sources]
+    return tuple(
+        sorted(sources, key=lambda each: (folders.index(str(Path(each.path).parent)), each.path))
     )
 
 
