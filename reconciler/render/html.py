@@ -183,7 +183,7 @@ def _entry(entry: Sequence[Action], report: Report, *, is_open: bool) -> str:
         head.append(f' <code class="soft">{escape(paths)}</code>')
     kind, inside, facts = f"action k-{action.kind}", _inside(entry), _facts(entry)
     if not inside:
-        return _card(kind, " ".join([*head, facts]), [], is_open=is_open)
+        return _card(kind, f"{''.join(head)} {facts}".rstrip(), [], is_open=is_open)
     below = [*inside, f"<p>{facts}</p>"] if facts else inside
     return _card(kind, "".join(head), below, is_open=is_open and bool(action.changes))
 
