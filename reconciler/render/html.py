@@ -71,7 +71,7 @@ def _header(title: str, report: Report) -> list[str]:
     inside = "".join(f"<span>{fact}</span>" for fact in facts)
     lines = [f'<header>\n<h1>{title}</h1>\n<p class="lead">{_text(report_words(report))}</p>']
     if cost := estimate_words(plan.estimate):
-        lines.append(f"<p>{_text(cost)}</p>")
+        lines.append(f"<p><b>{_text(cost)}</b></p>")
     lines.append(f'<p class="facts">{inside}</p>')
     if plan.errors:
         words = f"Refused: {counted(len(plan.errors), 'error')}. "

@@ -99,7 +99,7 @@ def _heading(report: Report) -> str:
     words = report_words(report).removeprefix(f"{title}: ").removesuffix(".")
     where = code(shorten(platform_words(report), _NAME))
     cost = prose(shorten(estimate_words(plan.estimate), _NAMES))
-    parts = (f"### {title} of {stack}: {words}", where, cost)
+    parts = (f"### {title} of {stack}: {words}", where, f"**{cost}**" if cost else "")
     return "\n\n".join(part for part in parts if part)
 
 
