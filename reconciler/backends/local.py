@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reconciler.backends import codec, durable, journal, lockfile
 from reconciler.backends.holder import Holder
+from reconciler.backends.signing import Author
 from reconciler.errors import StateDamagedError, StateError, UsageError
-from reconciler.model.state import FORMAT_VERSION, Entry, SnapshotInfo, State
+from reconciler.model.state import FORMAT_VERSION, Entry, Run, SnapshotInfo, State
 
 KEPT_BACKUPS = 10
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -75,11 +77,12 @@ class LocalBackend:
     Reading takes no lock and changes nothing.
     """
 
-    def __init__(self, folder: Path, stack: str) -> None:
+    def __init__(self, folder: Path, stack: str, author: Author | None = None) -> None:
         """Name the folder and the stack; `UsageError` for a stack that is no file name."""
         if stack in ("", ".", "..") or re.search(r"[/\\\0]", stack):
             raise UsageError("Not a stack name", f"{stack!r} cannot be part of a file's name.")
         self._files = _Files(folder, stack)
+        self._author = author or Author()
 
     @property
     def folder(self) -> Path:
@@ -96,7 +99,7 @@ class LocalBackend:
         durable.create_folder(self._files.folder)
         with lockfile.hold(self._files.lock, command=command, timeout=timeout):
             durable.remove_temporaries(self._files.snapshot)
-            writer = LocalWriter(self._files)
+            writer = LocalWriter(self._files, partial(self._author.run, command))
             try:
                 yield writer
             finally:
@@ -105,6 +108,14 @@ class LocalBackend:
     def holder(self) -> Holder | None:
         """Return who holds the lock, or None when it is free; a holder found is alive."""
         return lockfile.holder(self._files.lock)
+
+    def break_lock(self) -> None:
+        """Refuse: the kernel frees this lock the moment its holder ends."""
+        raise StateError(
+            "The holder is alive",
+            str(self.holder() or "It has just ended."),
+            "A lock on a local file ends with its process; wait for it, or end that process.",
+        )
 
     def history(self) -> Sequence[SnapshotInfo]:
         """Return the snapshots that can be restored, newest first.
@@ -115,11 +126,11 @@ class LocalBackend:
         found = []
         for name in self._names():
             try:
-                jobs = codec.count_jobs(*self._kept_bytes(name))
+                data, where = self._kept_bytes(name)
+                saved_at = datetime.strptime(_age(name)[0], _STAMP).replace(tzinfo=UTC)
+                found.append(codec.info(data, name, saved_at, where))
             except StateError:
                 continue
-            saved_at = datetime.strptime(_age(name)[0], _STAMP).replace(tzinfo=UTC)
-            found.append(SnapshotInfo(name, _age(name)[1], saved_at, jobs))
         return tuple(found)
 
     def restore(self, name: str) -> State:
@@ -208,9 +219,11 @@ class LocalWriter:
     not must not be built upon.
     """
 
-    def __init__(self, files: _Files) -> None:
-        """Take the paths; nothing is read or opened before it is needed."""
+    def __init__(self, files: _Files, sign: Callable[[Sequence[Entry]], Run]) -> None:
+        """Take the paths, and who signs; nothing is read or opened before it is needed."""
         self._files = files
+        self._sign = sign
+        self._entries: list[Entry] = []
         self._refusal = ""
         self._position: _Position | None = None
         self._file: durable.AppendFile | None = None
@@ -229,11 +242,12 @@ class LocalWriter:
             if self._file is None:
                 self._file = durable.AppendFile(self._files.journal, at.size)
             self._file.append(lines)
+            self._entries += entries
             self._position = _Position(
                 at.header, journal.serial_after(at.serial, entries), at.size + len(lines), crc
             )
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: State, run: Run | None = None) -> None:
         """Replace snapshot and journal by one snapshot of this state, atomically.
 
         The former snapshot goes to the history, which keeps the last ten. Damaged files are
@@ -244,17 +258,18 @@ class LocalWriter:
         self._check_open()
         is_damaged = False
         try:
-            at = self._position or _position(_read(self._files, codec.decode_head))
+            at = self._position or self._positioned(_read(self._files, codec.decode_head))
         except StateDamagedError:
             at, is_damaged = _salvaged(self._files), True
         self._check_succession(state, at)
-        snapshot = codec.encode(state)
+        snapshot = codec.encode(state, run or self._sign(self._entries))
         with self._writing():
             self._close_file()
             self._keep_former(at)
             durable.replace(self._files.snapshot, snapshot)
             self._clear_journal(keep=is_damaged)
             self._prune()
+            self._entries.clear()
             self._position = _Position(journal.header_for(state), state.serial)
 
     def close(self) -> None:
@@ -267,7 +282,7 @@ class LocalWriter:
         self._check_open()
         if self._position is None:
             stored = _read(self._files, codec.decode_head)
-            self._position = _position(stored)
+            self._position = self._positioned(stored)
             header = stored.journal.header
             if header and header.format_version != FORMAT_VERSION and (state := self._whole()):
                 self.checkpoint(state)  # never add to a journal of an older format
@@ -275,6 +290,10 @@ class LocalWriter:
             detail = f"{self._files.snapshot} must be written before {self._files.journal}."
             raise StateError("There is no state to add to", detail)
         return self._position
+
+    def _positioned(self, stored: _Stored) -> _Position | None:
+        self._entries = [*stored.journal.entries]
+        return _position(stored)
 
     def _whole(self) -> State | None:
         return _read(self._files).state

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = Path("state")
 LOCAL_STORE = STATE_FOLDER / "local"
 BUCKETS = "buckets"
+V2 = "modelarts/v2"
 
 
 class Workspace:
@@ -50,7 +51,10 @@ class Workspace:
 
         paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
         definition = loader.load(
-            paths, variables=_pairs(self.settings.variables), environment=os.environ
+            paths,
+            variables=_pairs(self.settings.variables),
+            environment=os.environ,
+            profile=self.settings.profile,
         )
         dialect = _dialect(definition.platform.api)
         problems: list[Diagnostic] = []
@@ -91,9 +95,17 @@ class Workspace:
 
     def backend(self, stack: str) -> "Backend":
         """Return where the stack's state is kept."""
-        from reconciler.backends.url import open_backend
+        return self.backend_at(self.settings.state, stack)
 
-        return open_backend(self.settings.state, stack, STATE_FOLDER)
+    def backend_at(self, url: str | None, stack: str) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed."""
+        from reconciler.backends.signing import Author
+        from reconciler.backends.url import open_backend
+        from reconciler.cli.revision import commit_of
+
+        first = Path(self.settings.files[0]) if self.settings.files else Path()
+        folder = first if first.is_dir() else first.parent
+        return open_backend(url, stack, STATE_FOLDER, Author(lambda: commit_of(folder)))
 
     @property
     def selection(self) -> "Selection":
@@ -114,7 +126,11 @@ class Workspace:
         """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
-        pairs += [("--state", self.settings.state)] if self.settings.state else []
+        pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
+        if self.settings.state:
+            from reconciler.backends.url import without_password
+
+            pairs.append(("--state", without_password(self.settings.state)))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
@@ -139,6 +155,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager
@@ -177,6 +195,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:
@@ -189,8 +208,7 @@ class Workspace:
     def _connect(
         self, settings: PlatformSettings, folder: Path, stop: threading.Event
     ) -> "Provider":
-        from reconciler.providers.modelarts.v1.client import connect
-
+        connect = _connector(settings.api)
         if settings.endpoint != LOCAL:
             return connect(settings, parallelism=self.settings.parallelism, stop=stop)
         url, credentials = _local(folder)
@@ -227,10 +245,24 @@ def _local(folder: Path) -> tuple[str, "Credentials"]:
 
 
 def _dialect(api: str) -> "Dialect":
+    if api == V2:
+        from reconciler.providers.modelarts.v2.dialect import DialectV2
+
+        return DialectV2()
     from reconciler.providers.modelarts.v1.dialect import DialectV1
 
-    dialects = {"modelarts/v1": DialectV1}
-    return dialects[api]()
+    return DialectV1()
+
+
+def _connector(api: str) -> "Callable[..., Provider]":
+    """Return what connects to a platform that speaks this API; imports that version alone."""
+    if api == V2:
+        from reconciler.providers.modelarts.v2 import client as v2
+
+        return v2.connect
+    from reconciler.providers.modelarts.v1 import client as v1
+
+    return v1.connect
 
 
 def _platform(settings: PlatformSettings, identity: PlatformIdentity) -> PlanPlatform:

@@ -11,7 +11,7 @@ on the answer, after the effect
 after the answer
     `move_rows` (`how`: insert, delete or reorder rows before the next page is read)
 
-Errors have `status`, `code`, `message`, `variant` (A to F: the error bodies seen of the
+Errors have `status`, `code`, `message`, `variant` (A to G: the error bodies seen of the
 platform, F being empty; or html) and `retry_after` (seconds, or a date with `as_date`).
 An error with status 200 is a failure that only its body tells.
 """
@@ -43,7 +43,7 @@ Kind = Literal[
     "drop_after",
     "move_rows",
 ]
-Variant = Literal["A", "B", "C", "D", "E", "F", "html"]
+Variant = Literal["A", "B", "C", "D", "E", "F", "G", "html"]
 
 
 class Fault(BaseModel):

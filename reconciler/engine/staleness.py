@@ -8,6 +8,7 @@ from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, JobRecord
 from reconciler.model.plan import Action, ActionKind, Drift, FieldChange, Plan, StateRef
 from reconciler.model.platform import Listing, PlatformIdentity
+from reconciler.model.secrets import shown
 from reconciler.model.state import State
 from reconciler.planning.decide import config_drift
 
@@ -171,4 +172,6 @@ def _drifted(drift: Iterable[Drift]) -> list[str]:
 
 def _was_and_is(address: Address, changes: Iterable[FieldChange]) -> Iterable[str]:
     for change in changes:
-        yield f'Job "{address}": {change.path} was {change.before!r}, is {change.after!r}'
+        was, now = shown(change.before), shown(change.after)
+        told = "has another value" if was == now else f"was {was}, is {now}"
+        yield f'Job "{address}": {change.path} {told}'

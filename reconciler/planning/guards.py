@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.diagnostics import Diagnostic, error
-from reconciler.model.plan import Action, ActionKind
+from reconciler.model.plan import Action, ActionKind, Reason
 from reconciler.model.platform import PlatformIdentity
 from reconciler.model.state import State
 
@@ -81,7 +81,11 @@ def _interrupting(actions: Sequence[Action]) -> Iterable[Diagnostic]:
 
 
 def _mass_delete(actions: Sequence[Action], state: State) -> Iterable[Diagnostic]:
-    deleted = [action.address for action in actions if action.kind is ActionKind.DELETE]
+    deleted = [
+        action.address
+        for action in actions
+        if action.kind is ActionKind.DELETE and action.reason != Reason.EXPIRED
+    ]
     recorded = len(state.records)
     if recorded < MASS_DELETE_FLOOR or len(deleted) <= recorded * MASS_DELETE_SHARE:
         return

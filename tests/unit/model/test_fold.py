@@ -223,3 +223,45 @@ def test_an_entry_survives_its_journal_line(entry: Entry) -> None:
 def test_an_intent_knows_what_it_sends() -> None:
     assert intent().spec == a_spec("a")
     assert intent("delete", result=None).spec is None
+
+
+class TestSuperseding:
+    """A job that was created beside another one takes its address; the other one goes aside."""
+
+    OLD = a_record(a_spec("a"), job_id="1", outcome=an_outcome())
+    NEW = a_record(a_spec("a-7f"), job_id="2", base_name="a", retain=True)
+
+    def _intent(self, **fields: Any) -> Opened:
+        kept = {"address": Address("a"), "job_id": "1", "aside": Address("a@1")}
+        return Opened(intent=an_intent("create", a_spec("a-7f"), **(kept | fields)))
+
+    def test_the_old_record_goes_aside(self) -> None:
+        state = a_state({"a": self.OLD})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=self.NEW)])
+        assert after.records == {"a": self.NEW, "a@1": self.OLD.model_copy(update={"retain": True})}
+        assert after.intents == {}
+
+    def test_not_for_an_intent_of_another_name(self) -> None:
+        renamed = self.NEW.model_copy(update={"name": "a-99"})
+        state = a_state({"a": self.OLD})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=renamed)])
+        assert set(after.records) == {"a"}
+
+    def test_not_when_the_old_job_itself_is_recorded_anew(self) -> None:
+        state = a_state({"a": self.OLD})
+        same = self.OLD.model_copy(update={"protect": True, "name": "a-7f"})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=same)])
+        assert set(after.records) == {"a"}
+
+
+def test_an_outcome_belongs_to_its_version() -> None:
+    known = a_record(outcome=an_outcome(), version_id="20")
+    again = a_record(version_id="21")
+    after = fold(a_state({"a": known}), [Recorded(address=Address("a"), record=again)])
+    assert after.records[Address("a")].outcome is None
+
+
+def test_dependents_know_a_moved_job_by_its_new_address() -> None:
+    records = {"a": a_record(), "b": a_record(depends_on={Address("a"): "10/20"})}
+    after = fold(a_state(records), [Moved(source=Address("a"), target=Address("z"))])
+    assert after.records[Address("b")].depends_on == {"z": "10/20"}
