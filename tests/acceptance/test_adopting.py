@@ -66,7 +66,8 @@ def test_existing_jobs_become_a_definition_that_plans_to_no_change(made: World) 
 
 def test_an_existing_file_is_not_touched_without_asking(made: World) -> None:
     mine = "# mine\nversion: 1\nstack: vision # the stack\nplatform: {endpoint: local}\njobs:\n"
-    mine += "  # the first\n  own:\n    image: img\n    command: true\n    flavor: modelarts.vm.cpu.8u\n"
+    mine += "  # the first\n  own:\n    image: img\n    command: true\n"
+    mine += "    flavor: modelarts.vm.cpu.8u\n"
     made.write(mine)
 
     refused = made.run("adopt", "--all", "--write", "jobs.yaml")
