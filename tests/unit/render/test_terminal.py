@@ -25,7 +25,7 @@ from tests.build import (
     an_actual,
     an_apply_result,
 )
-from tests.unit.render.reports import REPORTS, many
+from tests.unit.render.reports import kinds, many
 
 Golden = Callable[[str, str], None]
 INK = re.compile(r"\x1b\[[0-9;]+m")
@@ -383,6 +383,6 @@ def test_few_jobs_are_told_whole_and_so_are_all_when_asked() -> None:
 
 
 def test_what_a_plan_costs_stands_out() -> None:
-    shown = render_plan(REPORTS["kinds"], color=True)
+    shown = render_plan(kinds(), color=True)
 
     assert "\x1b[1;33mEstimated cost: 1,234.50 CNY" in shown
