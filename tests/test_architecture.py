@@ -42,6 +42,7 @@ HOMES = {
     "urllib3": {"providers/transport.py"},
     "yaml": {"definition"},
     "ruamel": {"definition"},
+    "pathspec": {"definition/code.py"},
     "rich": {"cli/progress.py"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
