@@ -13,7 +13,7 @@ from reconciler.definition.references import References
 from reconciler.definition.shapes import BROKEN, Scope, Text
 from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, quote
 from reconciler.model.definition import Definition, SourceFile
-from reconciler.model.platform import LOCAL, PlatformSettings
+from reconciler.model.platform import CATALOG, LOCAL, PlatformSettings
 from reconciler.model.policy import Policies
 
 _MERGED: Final = ("variables", "defaults", "jobs", "policies", "profiles")
@@ -272,13 +272,6 @@ def _platform(
     settings, node = read[0], entries[0].value
     if settings is BROKEN or not isinstance(node, MappingNode):
         return None
-    if settings.get("api") == "modelarts/v2":
-        scope.tell(
-            node.value_mark("api"),
-            "API version is not available yet",
-            "modelarts/v2 is known, but this program cannot speak it yet.",
-            "Write `api: modelarts/v1`.",
-        )
     if "project" in settings and "project_id" in settings:
         scope.tell(
             node.key_mark("project_id"),
@@ -316,12 +309,12 @@ def _once(
 
 def _check_url(settings: dict[str, Any], key: str, node: MappingNode, scope: Scope) -> None:
     text = settings.get(key)
-    if not isinstance(text, str) or (key == "endpoint" and text == LOCAL):
+    if not isinstance(text, str) or (key == "endpoint" and text in (LOCAL, CATALOG)):
         return
     try:
         settings[key] = endpoints.url(text)
     except endpoints.EndpointError as reason:
-        also = "`local`, or " if key == "endpoint" else ""
+        also = "`local`, `catalog`, or " if key == "endpoint" else ""
         scope.tell(
             node.value_mark(key),
             "Invalid URL",

@@ -264,7 +264,8 @@ PLATFORM: Final = Object(
     {
         "api": Text("API version.", choices=APIS),
         "endpoint": Text(
-            "`local` for the embedded platform, or the URL of the service.",
+            "`local` for the embedded platform, the URL of the service, or `catalog` to ask the "
+            "login service for it.",
             examples=(LOCAL, "https://modelarts.eu-de.otc.t-systems.com"),
         ),
         "auth_url": Text(

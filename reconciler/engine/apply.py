@@ -31,8 +31,9 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.plan import GUARDS, Action, Plan
 from reconciler.model.platform import Listing
 from reconciler.model.report import ApplyResult, Report, Result
-from reconciler.model.state import Bound, Closed, Entry, Observed, State, fold
+from reconciler.model.state import Bound, Closed, Entry, Moved, Observed, State, fold
 from reconciler.planning.guards import Consent, check_guards
+from reconciler.planning.moves import Moves, after_moves
 from reconciler.planning.projection import mismatches
 
 Confirm = Callable[[Report], bool]
@@ -97,7 +98,7 @@ def apply_saved(
         vault = open_vault(context, base, (a.result.spec for a in saved.actions if a.result))
         base = sealed_state(base, {}, vault)
         listing, recovery = look(context, base, {})
-        state = fold(base, recovery.entries)
+        state = after_moves(fold(base, recovery.entries), Moves(saved.moved))
         actions = fitting(saved, listing, state)
         refuse_errors(check_planned(actions, vault))
         refuse_errors(check_guards(actions, state, consent))
@@ -140,6 +141,7 @@ class _Run:
         return ApplyResult(
             results=results,
             recovered=prepared.recovery.recovered,
+            moved=plan.moved,
             interrupted=self.context.stop.is_set(),
             verified=not wrong,
             mismatches=wrong,
@@ -150,6 +152,7 @@ class _Run:
         facts: list[Entry] = [*prepared.recovery.entries]
         if prepared.state.platform is None and listed(plan.actions):
             facts.append(Bound(platform=plan.platform.identity))
+        facts += [Moved(source=each.source, target=each.target) for each in plan.moved]
         facts += _given_up(plan, prepared)
         return [*facts, *self._observed(prepared.state, prepared.listing)]
 
@@ -162,7 +165,8 @@ def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
     """Close the intents to delete jobs that are there and that the plan leaves as they are.
 
     An interrupted run meant to delete them; the definition has changed its mind since. Otherwise
-    such a job, cleaned up one day, would look like one that we had deleted.
+    such a job, cleaned up one day, would look like one that we had deleted. The same goes for a
+    version that was to be created, once it had the time to appear.
     """
     planned, records = plan.by_address, prepared.state.records
     return [
@@ -170,7 +174,7 @@ def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
         for address, intents in prepared.state.intents.items()
         if address in prepared.wanted
         and address not in planned
-        and all(intent.kind in ("delete", "replace") for intent in intents)
+        and all(intent.kind in ("delete", "replace", "version") for intent in intents)
         and (record := records.get(address))
         and prepared.listing.by_id(record.job_id)
     ]

@@ -7,6 +7,7 @@ value. One vault, made for one state, turns values into hashes and finds them ag
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -124,11 +125,20 @@ class Vault:
             plain[place] = value
         return _with(spec, plain)
 
-    def redact(self, failure: ProviderError, spec: JobSpec) -> ProviderError:
-        """Return a failure without the values of the spec's secrets, which the platform may quote.
+    @contextmanager
+    def kept_out_of_errors(self, spec: JobSpec) -> Iterator[None]:
+        """Take the values of the spec's secrets out of a failure: the platform may quote them.
 
         Other words for the same value, such as an encoded one, are not found.
         """
+        try:
+            yield
+        except ProviderError as failure:
+            if not secrets_of(spec):
+                raise
+            raise self._redacted(failure, spec) from None  # a cause may quote them, too
+
+    def _redacted(self, failure: ProviderError, spec: JobSpec) -> ProviderError:
         for secret in secrets_of(spec).values():
             if value := self.environment.get(secret.secret):
                 shown = f"(secret {secret.secret})"

@@ -95,7 +95,7 @@ class MemoryPlatform:
     `refuses_deletes` names jobs whose deletion ends in DELETE_FAILED.
     """
 
-    MUTATING = frozenset({"create", "update_description", "delete", "stop"})
+    MUTATING = frozenset({"create", "create_version", "update_description", "delete", "stop"})
 
     def __init__(
         self,
@@ -236,6 +236,14 @@ class MemoryPlatform:
         job.hidden_for = self.list_lag
         return _row(job)
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Start another version of a job; those before it stay as they are."""
+        job = self.existing(job_id, version_id)
+        self.add_version(job.name, spec)
+        job.duration_ms = None
+        self.time += timedelta(milliseconds=1)
+        return replace(_row(job), created_at=self.time)
+
     def listed(self) -> tuple[ActualJob, ...]:
         """Return what a list shows now, and let lags run down by one list."""
         shown = []
@@ -347,6 +355,11 @@ class MemoryProvider:
         with self.platform.called("create", spec):
             return self.platform.create(self.vault.reveal(spec))
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Add a version to a job; it waits until a test lets it run."""
+        with self.platform.called("create_version", job_id, version_id, spec):
+            return self.platform.create_version(job_id, version_id, spec)
+
     def update_description(self, job_id: str, description: str) -> None:
         """Set a description."""
         with self.platform.called("update_description", job_id, description):
@@ -383,6 +396,11 @@ class MemoryProvider:
         """Return the platform's engines."""
         with self.platform.called("engines"):
             return self.platform.engines
+
+    def quota(self) -> Quota:
+        """Return the platform's quota."""
+        with self.platform.called("quota"):
+            return Quota(self.platform.quota, self.platform.quota - len(self.platform.jobs))
 
     def now(self) -> datetime:
         """Return the platform's time, which only tests and creations move."""

@@ -115,6 +115,10 @@ class Taped:
                     if job.job_id not in before and job.name == spec.name
                 )
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        with self._call("version", job_id):
+            return self.inner.create_version(job_id, version_id, spec)
+
     def update_description(self, job_id: str, description: str) -> None:
         with self._call("update", job_id):
             self.inner.update_description(job_id, description)

@@ -83,6 +83,10 @@ def test_a_plan_fits_its_schema(name: str) -> None:
     )
 
 
+def test_the_published_schema_changes_only_on_purpose(golden: Golden) -> None:
+    golden("json/plan-schema.json", json.dumps(plan_schema(), indent=2) + "\n")
+
+
 @pytest.mark.parametrize(
     "change",
     [{"actions": [{"kind": "explode"}]}, {"surprise": 1}, {"summary": {"create": "many"}}],
@@ -215,6 +219,19 @@ DOCUMENTS = {
 def test_document(name: str, golden: Golden) -> None:
     golden(f"json/{name}.json", DOCUMENTS[name])
     assert isinstance(json.loads(DOCUMENTS[name]), dict)
+
+
+def test_a_sweeps_job_has_its_values_and_metrics_as_numbers() -> None:
+    row = a_status_row("s[lr=1e-3,n=2]", metrics={"accuracy": "0.950", "loss": "nan"})
+    plain = json.loads(structured.status_line(a_status_row()))
+
+    document = json.loads(structured.status_line(row))
+
+    assert document["values"] == {"lr": "1e-3", "n": "2"}
+    assert document["metrics"] == {"accuracy": 0.95, "loss": None}
+    assert plain.keys() == document.keys() - {"values", "metrics"}
+    (only,) = json.loads(structured.status_json([row]))["jobs"]
+    assert only == document
 
 
 def test_the_report_is_a_plan_that_apply_takes() -> None:

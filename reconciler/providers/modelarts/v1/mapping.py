@@ -5,17 +5,13 @@ was written. What the platform fills in by itself is kept, for those who take ov
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.platform import EngineOffer, Flavor, Quota
 from reconciler.model.secrets import Vault, plain_texts
 from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Volume
 from reconciler.providers.modelarts.v1 import wire
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253_370_764_800_000
-"""The year 9999, which not every time zone can show; in milliseconds since 1970."""
+from reconciler.providers.modelarts.values import file, folder, to_time
 
 _SEALS_NOTHING = Vault()
 
@@ -61,6 +57,18 @@ def to_create(
         notification=notification
         and wire.Notification(topic_urn=notification.topic_urn, events=notification.events),
         workspace_id=workspace_id,
+    )
+
+
+def to_version(spec: JobSpec, previous: int, engine_id: int | None = None) -> wire.VersionCreate:
+    """Return the request that creates a version which follows another one.
+
+    A version has no volumes of its own; the dialect refuses them.
+    """
+    config = _config(spec, engine_id).model_dump(exclude={"volumes"})
+    return wire.VersionCreate(
+        job_desc=spec.description,
+        config=wire.VersionConfig.model_validate({"pre_version_id": previous, **config}),
     )
 
 
@@ -143,28 +151,6 @@ def to_engine(row: wire.EngineRow) -> EngineOffer:
 def to_status(number: object) -> Status:
     """Return where a version stands; what we do not know is unknown, not an error."""
     return _BY_TEXT.get(str(number), Status.UNKNOWN)
-
-
-def to_time(milliseconds: int | None) -> datetime | None:
-    """Return a time given in milliseconds since 1970, or None for one beyond all calendars."""
-    if milliseconds is None:
-        return None
-    if not 0 <= milliseconds < _LAST:
-        return None
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def file(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/key`; None for none."""
-    bare = (path or "").removeprefix("obs:/").removeprefix("s3:/")
-    parts = [part for part in bare.split("/") if part not in ("", ".")]
-    return "/" + "/".join(parts) if parts else None
-
-
-def folder(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/dir/`; None for none."""
-    normal = file(path)
-    return f"{normal}/" if normal else None
 
 
 def _config(spec: JobSpec, engine_id: int | None) -> wire.JobConfig:
