@@ -43,6 +43,7 @@ HOMES = {
     "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
     "psycopg": {"backends/postgres.py"},
+    "cryptography": {"backends/ciphers.py"},
     "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},
     "prometheus_client": {"cli/metrics.py"},

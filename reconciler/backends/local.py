@@ -9,13 +9,14 @@ written meanwhile can only be newer than the journal it saw.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from reconciler.backends import codec, durable, journal, lockfile
 from reconciler.backends.holder import Holder
+from reconciler.backends.sealing import NoSeal, Seal, opened_lines
 from reconciler.backends.signing import Author
 from reconciler.errors import StateDamagedError, StateError, UsageError
 from reconciler.model.state import FORMAT_VERSION, Entry, Run, SnapshotInfo, State
@@ -28,10 +29,11 @@ _KEPT = re.compile(r"(\d+)\.(\d{8}T\d{6}\.\d{6}Z)\.json")
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The paths of one state."""
+    """The paths of one state, and how what is in them is encrypted."""
 
     folder: Path
     stack: str
+    seal: Seal
 
     @property
     def snapshot(self) -> Path:
@@ -77,11 +79,17 @@ class LocalBackend:
     Reading takes no lock and changes nothing.
     """
 
-    def __init__(self, folder: Path, stack: str, author: Author | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        author: Author | None = None,
+        seal: Seal | None = None,
+    ) -> None:
         """Name the folder and the stack; `UsageError` for a stack that is no file name."""
         if stack in ("", ".", "..") or re.search(r"[/\\\0]", stack):
             raise UsageError("Not a stack name", f"{stack!r} cannot be part of a file's name.")
-        self._files = _Files(folder, stack)
+        self._files = _Files(folder, stack, seal or NoSeal())
         self._author = author or Author()
 
     @property
@@ -145,9 +153,9 @@ class LocalBackend:
     def _kept_bytes(self, name: str) -> tuple[bytes, str]:
         """Return a snapshot of the history, and where it is."""
         kept = self._files.backups / name
-        if (data := durable.read_bytes(kept)) is not None:
-            return data, str(kept)
-        return durable.read_bytes(self._files.snapshot) or b"", str(self._files.snapshot)
+        where = kept if kept.exists() else self._files.snapshot
+        data = durable.read_bytes(where) or b""
+        return self._files.seal.open(data, "snapshot", str(where)), str(where)
 
     def _names(self) -> list[str]:
         """Return the names in the history, newest first, each once."""
@@ -163,16 +171,28 @@ class LocalBackend:
 
 def _read(files: _Files, decode: _Decode = codec.decode) -> _Stored:
     """Read both files, the journal first; `decode` may leave out what its caller does not need."""
-    entries = journal.decode(durable.read_bytes(files.journal) or b"", str(files.journal))
+    entries = _read_journal(files)
     snapshot = _read_snapshot(files, decode)
     return _Stored(snapshot, entries, journal.folded(snapshot, entries, str(files.journal)))
+
+
+def _read_journal(files: _Files) -> journal.Journal:
+    """Read the journal; its `size` is that of the file's intact part, encrypted or not."""
+    where = str(files.journal)
+    opened = opened_lines(durable.read_bytes(files.journal) or b"", files.seal, where)
+    entries = journal.decode(opened.data, where)
+    intact = next((at for at, size in opened.ends if size == entries.size), None)
+    if intact is None or entries.size < opened.least:
+        raise codec.damaged(where, "what is encrypted there does not follow what stands before")
+    return replace(entries, size=intact)
 
 
 def _read_snapshot(files: _Files, decode: _Decode = codec.decode_head) -> State | None:
     data = durable.read_bytes(files.snapshot)
     if data is None:
         return None
-    state = decode(data, str(files.snapshot))
+    where = str(files.snapshot)
+    state = decode(files.seal.open(data, "snapshot", where), where)
     if state.stack != files.stack:
         detail = f"{files.snapshot} belongs to stack {state.stack!r}, not to {files.stack!r}."
         raise StateError("The state belongs to another stack", detail)
@@ -238,6 +258,7 @@ class LocalWriter:
             return
         begun = at.size > 0
         lines, crc = journal.encode(entries if begun else (at.header, *entries), at.crc)
+        lines = self._files.seal.seal(lines, "journal")
         with self._writing():
             if self._file is None:
                 self._file = durable.AppendFile(self._files.journal, at.size)
@@ -263,6 +284,7 @@ class LocalWriter:
             at, is_damaged = _salvaged(self._files), True
         self._check_succession(state, at)
         snapshot = codec.encode(state, run or self._sign(self._entries))
+        snapshot = self._files.seal.seal(snapshot, "snapshot")
         with self._writing():
             self._close_file()
             self._keep_former(at)

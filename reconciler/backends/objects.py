@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from reconciler.backends import codec, leases
 from reconciler.backends.holder import Holder
+from reconciler.backends.sealing import NoSeal, Seal
 from reconciler.backends.segments import (
     KEPT,
     Contents,
@@ -81,6 +82,7 @@ class ObjectsBackend:
         bucket: Bucket,
         stack: str,
         author: Author | None = None,
+        seal: Seal | None = None,
         *,
         terms: leases.Terms | None = None,
     ) -> None:
@@ -89,6 +91,7 @@ class ObjectsBackend:
             raise UsageError("Not a stack name", f"{stack!r} cannot be part of a key.")
         self._log = _Log(bucket, stack)
         self._author = author or Author()
+        self._seal = seal or NoSeal()
         self._terms = terms or leases.Terms()
 
     @property
@@ -99,7 +102,9 @@ class ObjectsBackend:
     def read(self) -> State | None:
         """Return the snapshot with the journal folded in, or None when there is none yet."""
         contents = self._log.load()
-        return understood(contents, self._log.stack, self._log.where).state if contents else None
+        if contents is None:
+            return None
+        return understood(contents, self._log.stack, self._log.where, self._seal).state
 
     @contextmanager
     def lock(self, *, command: str, timeout: float = 0.0) -> Iterator[SegmentWriter]:
@@ -112,9 +117,8 @@ class ObjectsBackend:
         session = ObjectsSession(self._log, lease)
         try:
             session.begin(fencing=not was_given_back)
-            writer = SegmentWriter(
-                session, self._log.stack, self._log.where, partial(self._author.run, command)
-            )
+            sign, log = partial(self._author.run, command), self._log
+            writer = SegmentWriter(session, log.stack, log.where, sign, self._seal)
             try:
                 yield writer
             finally:
@@ -136,7 +140,8 @@ class ObjectsBackend:
         for number, (data, saved_at) in sorted(self._log.snapshots().items(), reverse=True):
             with suppress(StateError):
                 name = snapshot_name(self._log.stack, number)
-                found.append(codec.info(data, name, saved_at.astimezone(UTC), name))
+                opened = self._seal.open(data, "snapshot", name)
+                found.append(codec.info(opened, name, saved_at.astimezone(UTC), name))
         return tuple(found)
 
     def restore(self, name: str) -> State:
@@ -144,7 +149,8 @@ class ObjectsBackend:
         number = snapshot_number(self._log.stack, name)
         if (kept := self._log.snapshots().get(number)) is None:
             raise unknown_snapshot(name)
-        return codec.decode(kept[0], f"{self._log.where}, snapshot {number}")
+        where = f"{self._log.where}, snapshot {number}"
+        return codec.decode(self._seal.open(kept[0], "snapshot", where), where)
 
     def _lease(self) -> leases.Lease:
         return leases.Lease(self._log.bucket, self._log.folder, self._terms)

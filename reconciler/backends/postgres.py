@@ -25,6 +25,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from reconciler.backends import codec, tables
 from reconciler.backends.holder import Holder, from_bytes, locked, this_process, to_bytes
+from reconciler.backends.sealing import NoSeal, Seal
 from reconciler.backends.segments import (
     KEPT,
     Contents,
@@ -102,7 +103,7 @@ def _key(*names: str) -> int:
 
 
 def open_database(
-    url: str, schema: str, stack: str, author: Author, shape: str
+    url: str, schema: str, stack: str, author: Author, seal: Seal, shape: str
 ) -> "PostgresBackend":
     """Return the backend that a URL names; what it leaves out comes from `PG*` variables.
 
@@ -116,7 +117,9 @@ def open_database(
     if not schema or "\0" in schema or len(schema.encode()) > _NAME_SIZE:
         raise UsageError("Not a place for state", "The schema has no proper name.")
     parameters = {name: str(value) for name, value in given.items()}
-    return PostgresBackend(Place(parameters, schema, stack, _shown(parameters, schema)), author)
+    return PostgresBackend(
+        Place(parameters, schema, stack, _shown(parameters, schema)), author, seal
+    )
 
 
 def _shown(parameters: dict[str, str], schema: str) -> str:
@@ -140,11 +143,17 @@ class PostgresBackend:
     """One stack's state in a PostgreSQL database. Reading takes no lock and changes nothing."""
 
     def __init__(
-        self, place: Place, author: Author | None = None, *, recovery: float | None = None
+        self,
+        place: Place,
+        author: Author | None = None,
+        seal: Seal | None = None,
+        *,
+        recovery: float | None = None,
     ) -> None:
         """Take the place, and for how many seconds a broken connection is sought again."""
         self.place = place
         self._author = author or Author()
+        self._seal = seal or NoSeal()
         self._recovery = RECOVERY if recovery is None else recovery
 
     def read(self) -> State | None:
@@ -152,7 +161,7 @@ class PostgresBackend:
         row = self._row(tables.READ)
         if row is None:
             return None
-        return understood(_contents(row), self.place.stack, self.place.shown).state
+        return understood(_contents(row), self.place.stack, self.place.shown, self._seal).state
 
     @contextmanager
     def lock(self, *, command: str, timeout: float = 0.0) -> Iterator[SegmentWriter]:
@@ -160,7 +169,11 @@ class PostgresBackend:
         session = PostgresSession(self.place, command, recovery=self._recovery)
         session.begin(timeout)
         writer = SegmentWriter(
-            session, self.place.stack, self.place.shown, partial(self._author.run, command)
+            session,
+            self.place.stack,
+            self.place.shown,
+            partial(self._author.run, command),
+            self._seal,
         )
         try:
             yield writer
@@ -183,7 +196,8 @@ class PostgresBackend:
         for number, saved_at, body in self._rows(tables.HISTORY):
             with suppress(StateError):
                 name = snapshot_name(self.place.stack, number)
-                found.append(codec.info(bytes(body), name, saved_at.astimezone(UTC), name))
+                data = self._seal.open(bytes(body), "snapshot", name)
+                found.append(codec.info(data, name, saved_at.astimezone(UTC), name))
         return tuple(found)
 
     def restore(self, name: str) -> State:
@@ -192,7 +206,8 @@ class PostgresBackend:
         row = self._row(tables.KEPT, number=number)
         if row is None:
             raise unknown_snapshot(name)
-        return codec.decode(bytes(row[0]), f"{self.place.shown}, snapshot {number}")
+        where = f"{self.place.shown}, snapshot {number}"
+        return codec.decode(self._seal.open(bytes(row[0]), "snapshot", where), where)
 
     def _row(self, text: str, **values: Any) -> Any:
         rows = self._rows(text, **values)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.backends import codec, journal
+from reconciler.backends.sealing import Seal
 from reconciler.errors import StateDamagedError, StateError
 from reconciler.model.state import FORMAT_VERSION, Entry, Run, State
 
@@ -61,18 +62,20 @@ class Stored:
     state: State
 
 
-def understood(contents: Contents, stack: str, where: str, *, head_only: bool = False) -> Stored:
+def understood(
+    contents: Contents, stack: str, where: str, seal: Seal, *, head_only: bool = False
+) -> Stored:
     """Return what contents mean; with `head_only` without the snapshot's records.
 
     Raises `StateDamagedError`, `StateVersionError`, and `StateError` for another stack's state.
     """
     snapshot_at, journal_at = f"{where}, snapshot {contents.number}", f"{where}, journal"
     decode = codec.decode_head if head_only else codec.decode
-    snapshot = decode(contents.snapshot, snapshot_at)
+    snapshot = decode(seal.open(contents.snapshot, "snapshot", snapshot_at), snapshot_at)
     if snapshot.stack != stack:
         detail = f"{snapshot_at} belongs to stack {snapshot.stack!r}, not to {stack!r}."
         raise StateError("The state belongs to another stack", detail)
-    data = b"".join(contents.segments)
+    data = b"".join(seal.open(each, "journal", journal_at) for each in contents.segments if each)
     entries = journal.decode(data, journal_at)
     if entries.size != len(data):  # a store keeps a segment whole or not at all
         raise codec.damaged(f"{journal_at} after entry {len(entries.entries)}", "it is cut short")
@@ -101,6 +104,7 @@ class _Position:
     header: journal.Header
     is_begun: bool = False
     crc: int = 0
+    is_current: bool = True
 
 
 class SegmentWriter:
@@ -111,13 +115,19 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, session: Session, stack: str, where: str, sign: Callable[[Sequence[Entry]], Run]
+        self,
+        session: Session,
+        stack: str,
+        where: str,
+        sign: Callable[[Sequence[Entry]], Run],
+        seal: Seal,
     ) -> None:
         """Take the session; `where` names the place in messages, `sign` tells who writes."""
         self._session = session
         self._stack = stack
         self._where = where
         self._sign = sign
+        self._seal = seal
         self._entries: list[Entry] = []
         self._refusal = ""
         self._position: _Position | None = None
@@ -133,7 +143,7 @@ class SegmentWriter:
         base, place = at.base, at.base.places + 1
         lines, crc = journal.encode(entries if at.is_begun else (at.header, *entries), at.crc)
         with self._writing():
-            self._session.add(base.number, place, lines)
+            self._session.add(base.number, place, self._seal.seal(lines, "journal"))
             self._entries += entries
             serial = journal.serial_after(base.serial, entries)
             self._position = _Position(
@@ -151,7 +161,8 @@ class SegmentWriter:
         self._check_succession(state, base)
         snapshot = codec.encode(state, run or self._sign(self._entries))
         with self._writing():
-            self._session.replace(base.number, base.places, snapshot)
+            sealed = self._seal.seal(snapshot, "snapshot")
+            self._session.replace(base.number, base.places, sealed)
             self._entries.clear()
             after = _Base(base.number + 1, 0, state.lineage, state.serial)
             self._position = _Position(after, journal.header_for(state))
@@ -164,10 +175,8 @@ class SegmentWriter:
         self._check_open()
         if self._position is None and (contents := self._session.load()):
             self._position = self._after(contents)
-            written = journal.decode(b"".join(contents.segments[:1]), self._where).header
-            if written and written.format_version != FORMAT_VERSION:
-                # Never add to a journal of an older format.
-                self.checkpoint(understood(contents, self._stack, self._where).state)
+            if not self._position.is_current:  # never add to a journal of an older format
+                self.checkpoint(understood(contents, self._stack, self._where, self._seal).state)
         if self._position is None:
             detail = f"{self._where} must have a snapshot before entries can follow it."
             raise StateError("There is no state to add to", detail)
@@ -193,7 +202,7 @@ class SegmentWriter:
         return replace(base, lineage=alone.base.lineage)
 
     def _after(self, contents: Contents) -> _Position:
-        stored = understood(contents, self._stack, self._where, head_only=True)
+        stored = understood(contents, self._stack, self._where, self._seal, head_only=True)
         base = _Base(
             contents.number,
             len(contents.segments),
@@ -203,7 +212,8 @@ class SegmentWriter:
         self._entries = [*stored.journal.entries]
         written = stored.journal
         header = journal.header_for(stored.snapshot)
-        return _Position(base, header, written.size > 0, written.crc)
+        version = written.header.format_version if written.header else FORMAT_VERSION
+        return _Position(base, header, written.size > 0, written.crc, version == FORMAT_VERSION)
 
     def _check_open(self) -> None:
         if self._refusal:

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from reconciler.backends.base import Backend
 from reconciler.backends.local import LocalBackend
+from reconciler.backends.sealing import NoSeal, Seal
 from reconciler.backends.signing import Author
 from reconciler.errors import UsageError
 
@@ -16,28 +17,32 @@ _PASSWORD = re.compile(r"(://[^:@/?#]*):[^/?#]*@|([?&]password=)[^&#]*")
 
 
 def open_backend(
-    url: str | None, stack: str, default_folder: Path, author: Author | None = None
+    url: str | None,
+    stack: str,
+    default_folder: Path,
+    author: Author | None = None,
+    seal: Seal | None = None,
 ) -> Backend:
     """Return the backend that keeps a stack's state; without a URL, the default folder.
 
-    The author signs what is written.
+    The author signs what is written, and the seal encrypts it.
     Knows `file:///absolute/folder`, `file:relative/folder`, a plain path,
     `postgresql://user@host/database?schema=…` and `s3://bucket/prefix?endpoint=…&region=…`.
     Raises `UsageError` for what it does not know, and when the library that a backend takes is
     not installed; no message repeats a password.
     """
-    author = author or Author()
+    author, seal = author or Author(), seal or NoSeal()
     if url is None:
-        return LocalBackend(default_folder, stack, author)
+        return LocalBackend(default_folder, stack, author, seal)
     if not url or "\0" in url:
         raise UsageError("Not a place for state", "--state needs a folder or a URL.")
     scheme = _SCHEME.match(url)
     if scheme is None:
-        return LocalBackend(Path(url), stack, author)
+        return LocalBackend(Path(url), stack, author, seal)
     name = scheme[1].lower()
     if name not in _BACKENDS:
         raise _unknown(name)
-    return _BACKENDS[name](url, stack, author)
+    return _BACKENDS[name](url, stack, author, seal)
 
 
 def without_password(url: str) -> str:
@@ -45,7 +50,7 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(lambda match: f"{match[1]}@" if match[1] else f"{match[2]}…", url)
 
 
-def _file(url: str, stack: str, author: Author) -> LocalBackend:
+def _file(url: str, stack: str, author: Author, seal: Seal) -> LocalBackend:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -57,10 +62,10 @@ def _file(url: str, stack: str, author: Author) -> LocalBackend:
         raise UsageError("Not a place for state", detail, hint)
     if not folder or "\0" in folder or parts.query or parts.fragment:
         raise UsageError("Not a place for state", "A file URL is file: and a folder, no more.")
-    return LocalBackend(Path(folder), stack, author)
+    return LocalBackend(Path(folder), stack, author, seal)
 
 
-def _postgresql(url: str, stack: str, author: Author) -> Backend:
+def _postgresql(url: str, stack: str, author: Author, seal: Seal) -> Backend:
     try:
         from reconciler.backends import postgres
     except ImportError as error:
@@ -70,10 +75,10 @@ def _postgresql(url: str, stack: str, author: Author) -> Backend:
     schema = query.pop("schema", "reconciler")
     rest = "&".join(f"{quote(name)}={quote(value)}" for name, value in query.items())
     plain = f"postgresql://{parts.netloc}{parts.path}{'?' if rest else ''}{rest}"
-    return postgres.open_database(plain, schema, stack, author, shape)
+    return postgres.open_database(plain, schema, stack, author, seal, shape)
 
 
-def _s3(url: str, stack: str, author: Author) -> Backend:
+def _s3(url: str, stack: str, author: Author, seal: Seal) -> Backend:
     try:
         from reconciler.backends import s3
     except ImportError as error:
@@ -86,7 +91,7 @@ def _s3(url: str, stack: str, author: Author) -> Backend:
         detail = "The URL names the bucket alone; credentials come from the environment."
         raise UsageError("Not a place for state", detail, f"Write {shape}.")
     prefix = unquote(parts.path).strip("/")
-    return ObjectsBackend(s3.open_bucket(parts.netloc, prefix, query, shape), stack, author)
+    return ObjectsBackend(s3.open_bucket(parts.netloc, prefix, query, shape), stack, author, seal)
 
 
 def _parts(url: str, shape: str) -> tuple[SplitResult, dict[str, str]]:
@@ -113,7 +118,7 @@ def _missing(what: str, extra: str) -> UsageError:
     )
 
 
-_BACKENDS: Mapping[str, Callable[[str, str, Author], Backend]] = {
+_BACKENDS: Mapping[str, Callable[[str, str, Author, Seal], Backend]] = {
     "file": _file,
     "postgresql": _postgresql,
     "postgres": _postgresql,

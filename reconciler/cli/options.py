@@ -77,6 +77,20 @@ definition_options = _all(
 state_options = _all(
     option("--state", to="state", metavar="URL", help="Where state is kept. Default: file:state"),
     option(
+        "--state-key",
+        to="state_key",
+        metavar="FILE",
+        type=click.Path(),
+        help="Encrypt the state with the key in this file, or RECONCILER_STATE_PASSPHRASE.",
+    ),
+    option(
+        "--old-state-key",
+        to="old_state_key",
+        metavar="FILE",
+        type=click.Path(),
+        help="Also read what another key encrypted; or RECONCILER_OLD_STATE_PASSPHRASE.",
+    ),
+    option(
         "--lock-timeout",
         to="lock_timeout",
         type=click.FloatRange(min=0),

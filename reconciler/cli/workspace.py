@@ -20,6 +20,7 @@ from reconciler.model.policy import Policies
 
 if TYPE_CHECKING:
     from reconciler.backends.base import Backend
+    from reconciler.backends.sealing import Seal
     from reconciler.engine.context import Context
     from reconciler.engine.plan import Request
     from reconciler.model.state import State
@@ -76,6 +77,13 @@ class Workspace:
 
         return check_jobs(self.definition.policies, self.definition.jobs.values())
 
+    def check_expressible(self, api: str) -> None:
+        """Raise `DefinitionError` with every field that another API version cannot express."""
+        dialect = _dialect(api)
+        jobs = self.definition.jobs.values()
+        if problems := [each for job in jobs for each in dialect.problems(job)]:
+            raise DefinitionError(f"The definition is not fit for {api} yet", problems)
+
     @property
     def stack(self) -> str:
         """The definition's stack; without a definition, the only one that state is kept of."""
@@ -97,15 +105,30 @@ class Workspace:
         """Return where the stack's state is kept."""
         return self.backend_at(self.settings.state, stack)
 
-    def backend_at(self, url: str | None, stack: str) -> "Backend":
-        """Return the place that a URL names for a stack; what is written there is signed."""
+    def backend_at(self, url: str | None, stack: str, *, may_be_open: bool = False) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed.
+
+        It is encrypted if there is a key; what is there and is not is then refused, unless it
+        `may_be_open`.
+        """
         from reconciler.backends.signing import Author
         from reconciler.backends.url import open_backend
         from reconciler.cli.revision import commit_of
 
         first = Path(self.settings.files[0]) if self.settings.files else Path()
         folder = first if first.is_dir() else first.parent
-        return open_backend(url, stack, STATE_FOLDER, Author(lambda: commit_of(folder)))
+        author, seal = Author(lambda: commit_of(folder)), self._seal(stack, may_be_open)
+        return open_backend(url, stack, STATE_FOLDER, author, seal)
+
+    def _seal(self, stack: str, may_be_open: bool) -> "Seal | None":
+        """Return how the state is encrypted, if a key was given for it."""
+        from reconciler.backends.sealing import make_seal
+        from reconciler.cli.secrets import state_secret
+
+        current = state_secret(self.settings.state_key, "RECONCILER_STATE_PASSPHRASE")
+        other = state_secret(self.settings.old_state_key, "RECONCILER_OLD_STATE_PASSPHRASE")
+        others = [other] if other else []
+        return make_seal(stack, current, others, may_be_open=may_be_open)
 
     @property
     def selection(self) -> "Selection":
@@ -131,6 +154,8 @@ class Workspace:
             from reconciler.backends.url import without_password
 
             pairs.append(("--state", without_password(self.settings.state)))
+        if self.settings.state_key:
+            pairs.append(("--state-key", self.settings.state_key))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
@@ -167,11 +192,12 @@ class Workspace:
         emit: Callable[[Event], None] = lambda _: None,
         stop: threading.Event | None = None,
         plan: Plan | None = None,
+        api: str | None = None,
     ) -> Iterator[tuple["Context", PlanPlatform]]:
         """Yield a context for the engine and the platform that it leads to.
 
-        A saved plan brings its own platform; otherwise the definition's is meant. The
-        connections are dropped at the end.
+        A saved plan brings its own platform; otherwise the definition's is meant, through
+        another `api` if one is given. The connections are dropped at the end.
         """
         from reconciler.engine.context import Context, Timing
 
@@ -181,6 +207,7 @@ class Workspace:
             if plan
             else (self.definition.platform, self._folder)
         )
+        settings = settings.model_copy(update={"api": api}) if api else settings
         provider = self._connect(settings, folder, stop)
         try:
             platform = _platform(settings, provider.identity)

@@ -92,6 +92,13 @@ class Records:
                 )
             return state
 
+    def rewrite(self) -> State:
+        """Write the state anew as it is: under another key, say."""
+        with self._lock() as writer:
+            state = _require(self.backend.read())
+            writer.checkpoint(state)
+            return state
+
     def _lock(self) -> AbstractContextManager[StateWriter]:
         return self.backend.lock(command=self.command, timeout=self.lock_timeout)
 

@@ -16,13 +16,19 @@ from tests.acceptance.world import World
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ("-f", "examples/01-quickstart")
 TEAM = ("-f", "examples/02-team")
+PLATFORMS = ("examples/01-quickstart/jobs.yaml", "examples/02-team/platform.yaml")
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[World]:
-    """Give a test a copy of the examples in a repository of its own."""
+@pytest.fixture(params=["modelarts/v1", "modelarts/v2"])
+def tree(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Give a test a copy of the examples in a repository of its own, on each API by one line."""
     for name in ("examples", "state"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=_ignored)
+    for file in PLATFORMS:
+        path = tmp_path / file
+        text = path.read_text()
+        assert text.count("api: modelarts/v1 ") == 1
+        path.write_text(text.replace("api: modelarts/v1 ", f"api: {request.param} "))
     git(tmp_path, "init", "--quiet")
     world = World(tmp_path)
     try:
@@ -69,6 +75,7 @@ def test_the_quickstart_trains_a_model_that_reads_digits(tree: World) -> None:
     assert model["accuracy"] >= 0.9
     assert len(model["weights"]) == 10
     pulled = json.loads(tree.run("state", "pull", *QUICKSTART).stdout)
+    assert f"api: {pulled['platform']['api']} " in (tree.folder / PLATFORMS[0]).read_text()
     assert pulled["records"]["jobtest_TF"]["spec"]["parameters"]["learning_rate"] == "1e-3"
     assert untracked(tree.folder) == before
 
@@ -112,6 +119,8 @@ def test_the_team_trains_every_model_into_a_folder_of_its_own(tree: World) -> No
 def test_the_teams_variables_reach_the_jobs_that_use_them(tree: World) -> None:
     assert tree.run("apply", *TEAM, "--auto-approve").returncode == 0
     assert tree.run("wait", *TEAM).returncode == 0
+    ids = {job["job_id"] for job in tree.jobs()}
+    assert len(ids) == 3
 
     planned = tree.run("plan", *TEAM, "--var", "ngram=2")
     assert planned.returncode == 0
@@ -123,7 +132,7 @@ def test_the_teams_variables_reach_the_jobs_that_use_them(tree: World) -> None:
     assert "Job is protected" in refused.stdout
     options = ("--var", "images=300", "--auto-approve", "--wait")
     assert tree.run("apply", *TEAM, *options).returncode == 5
-    assert {job["job_id"] for job in tree.jobs()} == {100001, 100002, 100003}
+    assert {job["job_id"] for job in tree.jobs()} == ids
 
     applied = tree.run("apply", *TEAM, *options, "--exclude", "digits-centroids")
     assert applied.returncode == 0, applied.stderr

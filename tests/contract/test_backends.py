@@ -10,6 +10,7 @@ import pytest
 from reconciler.backends.base import Backend
 from reconciler.backends.local import LocalBackend
 from reconciler.backends.memory import MemoryBackend
+from reconciler.backends.sealing import Seal, Secret, make_seal
 from reconciler.backends.url import open_backend
 from reconciler.errors import StateError, StateLockedError
 from reconciler.model.address import Address
@@ -329,3 +330,37 @@ class TestObjects(BackendContract):
 
     def reopened(self, backend: Backend) -> Backend:
         return open_backend(self.url, STACK, Path())
+
+
+def a_seal(passphrase: str = "correct horse battery staple") -> Seal:
+    return make_seal(STACK, Secret(passphrase.encode(), is_passphrase=False))
+
+
+class TestSealedLocal(TestLocal):
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> LocalBackend:
+        return LocalBackend(tmp_path / "deep" / "state", STACK, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> LocalBackend:
+        assert isinstance(backend, LocalBackend)
+        return LocalBackend(backend.folder, STACK, seal=a_seal())
+
+
+class TestSealedPostgres(TestPostgres):
+    @pytest.fixture
+    def backend(self, postgres_server, tmp_path: Path) -> Backend:
+        self.url = f"{postgres_server.url()}?schema=s{uuid.uuid4().hex}"
+        return open_backend(self.url, STACK, tmp_path, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path(), seal=a_seal())
+
+
+class TestSealedObjects(TestObjects):
+    @pytest.fixture
+    def backend(self, object_store, tmp_path: Path) -> Backend:
+        self.url = object_store.url(f"p{uuid.uuid4().hex}/deep")
+        return open_backend(self.url, STACK, tmp_path, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path(), seal=a_seal())

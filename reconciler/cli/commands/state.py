@@ -16,6 +16,7 @@ from reconciler.model.address import Address
 from reconciler.render.text import clean_lines
 
 if TYPE_CHECKING:
+    from reconciler.backends.base import Backend
     from reconciler.engine.records import Records
     from reconciler.model.state import State
 
@@ -145,8 +146,9 @@ def migrate(settings: Settings, target: str) -> None:
     workspace = Workspace(settings)
     if target == (settings.state or "file:state"):
         raise UsageError("The state is there already", "--to names the place where it is.")
+    here = workspace.backend_at(settings.state, workspace.stack, may_be_open=True)
     there = workspace.backend_at(target, workspace.stack)
-    state = _records(settings, "migrate").migrate(there)
+    state = _records_of(here, settings, "migrate").migrate(there)
     shown = without_password(target)
     Output(settings).say(
         f"Copied {len(state.records)} records at serial {state.serial} to {shown}, and read them "
@@ -168,6 +170,25 @@ def restore(settings: Settings, name: str) -> None:
     Output(settings).say(
         f"Restored {len(state.records)} records as serial {state.serial}. "
         "Next: `reconciler plan` shows what differs."
+    )
+
+
+@command.command()
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def rekey(settings: Settings) -> None:
+    """Write the state under the present key: to begin encryption, to end it, to change the key.
+
+    Give the former key by --old-state-key. Kept snapshots stay under the key that they have.
+    """
+    workspace = Workspace(settings)
+    backend = workspace.backend_at(settings.state, workspace.stack, may_be_open=True)
+    state = _records_of(backend, settings, "rekey").rewrite()
+    Output(settings).say(
+        f"Wrote {len(state.records)} records at serial {state.serial} under the present key. The "
+        "snapshots kept from before stay as they are; `state migrate` copies them under it, too."
     )
 
 
@@ -207,10 +228,13 @@ def unlock(settings: Settings, auto_approve: bool) -> None:
 
 
 def _records(settings: Settings, verb: str) -> "Records":
+    workspace = Workspace(settings)
+    return _records_of(workspace.backend(workspace.stack), settings, verb)
+
+
+def _records_of(backend: "Backend", settings: Settings, verb: str) -> "Records":
     from reconciler.engine.records import Records
 
-    workspace = Workspace(settings)
-    backend = workspace.backend(workspace.stack)
     return Records(backend, f"reconciler state {verb}", settings.lock_timeout)
 
 
