@@ -41,6 +41,7 @@ from tests.unit.providers.v2_documents import (
     request_examples,
 )
 
+WAYS = ("unechoed", "variables_in_list", "schemes", "shuffled")
 TORCH = "pytorch_1.8.0-cuda_10.2-py_3.7-ubuntu_18.04-x86_64"
 PUBLISHED = JobSpec(
     name="mnist-torch",
@@ -450,16 +451,14 @@ def specs(draw: st.DrawFn) -> JobSpec:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(spec=specs(), unechoed=st.booleans(), variables_in_list=st.booleans(), schemes=st.booleans())
+@given(spec=specs(), how=st.fixed_dictionaries({name: st.booleans() for name in WAYS}))
 def test_what_is_sent_and_read_back_differs_in_nothing_that_was_written(
-    spec: JobSpec, unechoed: bool, variables_in_list: bool, schemes: bool
+    spec: JobSpec, how: dict[str, bool]
 ) -> None:
     assert DialectV2().problems(a_desired(spec)) == ()
     request = sent(spec)
     assert_fits("JobCreate", request)
-    answer = filled_by_server(
-        request, unechoed=unechoed, variables_in_list=variables_in_list, schemes=schemes
-    )
+    answer = filled_by_server(request, **how)
     assert_fits("Job", answer)
 
     assert drift_changes(spec, read(answer)) == ()

@@ -93,8 +93,8 @@ def to_spec(job: wire.JobBack) -> JobSpec:
         boot_file=file(algorithm.boot_file),
         parameters={each.name: each.value for each in algorithm.parameters or ()},
         environment=algorithm.environments or {},
-        inputs=tuple(_from_input(each) for each in algorithm.inputs or ()),
-        outputs=tuple(_from_outputs(algorithm.outputs or ())),
+        inputs=tuple(_from_input(each) for each in _in_order(INPUT, algorithm.inputs or ())),
+        outputs=tuple(_from_outputs(_in_order(OUTPUT, algorithm.outputs or ()))),
         log_dir=folder(logs.obs_url) if logs else None,
         volumes=tuple(_from_volumes(settings.volumes or ())),
         notification=_from_notification(settings.notification),
@@ -262,6 +262,14 @@ def _from_algorithm(algorithm: wire.AlgorithmBack) -> Algorithm | None:
         subscription_id=algorithm.subscription_id or None,
         item_version_id=algorithm.item_version_id or None,
     )
+
+
+def _in_order(default: str, channels: Sequence[wire.ChannelBack]) -> Sequence[wire.ChannelBack]:
+    """Put those that we named back into their order among themselves; none is promised."""
+    numbers = {_numbered(default, number): number for number in range(1, 2 * len(channels) + 2)}
+    ours = (each for each in channels if each.name in numbers)
+    ordered = iter(sorted(ours, key=lambda each: numbers[each.name or ""]))
+    return [next(ordered) if each.name in numbers else each for each in channels]
 
 
 def _from_input(channel: wire.ChannelBack) -> Input:
