@@ -72,11 +72,17 @@ class Outside:
                 platform.recreate(self.name)
             case "describe" if self.name in names:
                 platform.change_description(self.name, "theirs")
-            case "version" if self.name in names:
+            case "version" if self.name in names and self._is_recorded(world):
                 platform.add_version(self.name, job(self.name, workers=2).spec)
             case "succeed" | "fail" | "run" if self.name in names:
                 status = {"succeed": Status.SUCCEEDED, "fail": Status.FAILED}
                 platform.set_status(self.name, status.get(self.deed, Status.RUNNING))
+
+    def _is_recorded(self, world: World) -> bool:
+        """Tell whether anybody knows whose job it is: nobody can if a stranger changes it first."""
+        state = world.store.read()
+        known = state.records.values() if state else ()
+        return world.platform.job(self.name).job_id in {record.job_id for record in known}
 
 
 @dataclass(frozen=True)
