@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.checks import require_definition
 from reconciler.cli.ends import failure_of
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
@@ -63,6 +64,7 @@ class Applying:
     def apply(self) -> int:
         """Plan, ask, carry out, and with `--wait` see the jobs through to their ends."""
         self._require_approval()
+        require_definition(self.workspace, self.output)
         with self._context() as (context, platform):
             request = self.workspace.request(platform, self.command)
             return self._carry_out(context, request)

@@ -27,6 +27,7 @@ COMMANDS = {
     "logs": "Print jobs' logs.",
     "stop": "Stop running jobs; their records stay.",
     "adopt": "Take over existing jobs.",
+    "migrate": "Move a stack's records to another version of the platform's API.",
     "catalog": "Show the flavors or engines that the platform offers.",
     "history": "Show who applied what, when, from which commit.",
     "state": "List, show, move, forget, restore what is recorded.",

@@ -77,6 +77,13 @@ class Workspace:
 
         return check_jobs(self.definition.policies, self.definition.jobs.values())
 
+    def check_expressible(self, api: str) -> None:
+        """Raise `DefinitionError` with every field that another API version cannot express."""
+        dialect = _dialect(api)
+        jobs = self.definition.jobs.values()
+        if problems := [each for job in jobs for each in dialect.problems(job)]:
+            raise DefinitionError(f"The definition is not fit for {api} yet", problems)
+
     @property
     def stack(self) -> str:
         """The definition's stack; without a definition, the only one that state is kept of."""
@@ -185,11 +192,12 @@ class Workspace:
         emit: Callable[[Event], None] = lambda _: None,
         stop: threading.Event | None = None,
         plan: Plan | None = None,
+        api: str | None = None,
     ) -> Iterator[tuple["Context", PlanPlatform]]:
         """Yield a context for the engine and the platform that it leads to.
 
-        A saved plan brings its own platform; otherwise the definition's is meant. The
-        connections are dropped at the end.
+        A saved plan brings its own platform; otherwise the definition's is meant, through
+        another `api` if one is given. The connections are dropped at the end.
         """
         from reconciler.engine.context import Context, Timing
 
@@ -199,6 +207,7 @@ class Workspace:
             if plan
             else (self.definition.platform, self._folder)
         )
+        settings = settings.model_copy(update={"api": api}) if api else settings
         provider = self._connect(settings, folder, stop)
         try:
             platform = _platform(settings, provider.identity)

@@ -27,11 +27,11 @@ def load(
 ) -> Definition:
     """Read files and folders as one definition and resolve it.
 
-    Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count. `variables` are the
-    values given on the command line, `environment` is what `${env.X}` looks into, `profile` is
-    the one that is laid over the rest. Places and sources name the files as the paths were given.
-    Raises DefinitionError with every problem of every file, in the order of their places, and
-    UsageError for a profile that is not there.
+    Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count that are not hidden.
+    `variables` are the values given on the command line, `environment` is what `${env.X}` looks
+    into, `profile` is the one that is laid over the rest. Places and sources name the files as the
+    paths were given. Raises DefinitionError with every problem of every file, in the order of
+    their places, and UsageError for a profile that is not there.
     """
     return _load(paths, Given(variables, environment, profile))
 
@@ -70,12 +70,23 @@ def _assembled(paths: Sequence[Path], given: Given, problems: Problems) -> Defin
     complete = complete and len(trees) == len(files)
     return assemble(
         trees,
-        tuple(sources),
+        _ordered(sources),
         variables=given.variables,
         environment=given.environment,
         profile=given.profile,
         problems=problems,
         complete=complete,
+    )
+
+
+def _ordered(sources: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+    """Return the sources by name, so that the order in which `-f` names them makes no plan differ.
+
+    Folders keep their order: the first one is where the embedded platform looks for buckets.
+    """
+    folders = [str(Path(each.path).parent) for each in sources]
+    return tuple(
+        sorted(sources, key=lambda each: (folders.index(str(Path(each.path).parent)), each.path))
     )
 
 
@@ -111,7 +122,7 @@ def default_paths(folder: Path) -> list[Path]:
     try:
         if file.is_file():
             return [file]
-        if below.is_dir() and any(each.suffix in SUFFIXES for each in below.iterdir()):
+        if below.is_dir() and any(map(_is_definition, below.iterdir())):
             return [below]
     except OSError as error:
         reason = error.strerror or str(error)
@@ -125,6 +136,11 @@ def default_paths(folder: Path) -> list[Path]:
         f"There is neither {DEFAULT_FILE} nor a folder {DEFAULT_FOLDER} with YAML files here.",
         "Run `reconciler init` to write one, or name yours with -f PATH.",
     )
+
+
+def _is_definition(path: Path) -> bool:
+    """Tell whether a folder's file counts; a hidden one, as `.gitlab-ci.yml`, is not ours."""
+    return path.suffix in SUFFIXES and not path.name.startswith(".")
 
 
 def shown(path: Path) -> str:
@@ -155,7 +171,7 @@ def _files_of(path: Path, problems: Problems) -> list[Path]:
         if not path.is_dir():
             return [path]
         found = sorted(
-            each for each in path.iterdir() if each.suffix in SUFFIXES and not each.is_dir()
+            each for each in path.iterdir() if _is_definition(each) and not each.is_dir()
         )
     except (OSError, ValueError) as error:
         _cannot_read(path, error, problems)

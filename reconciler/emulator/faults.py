@@ -7,7 +7,8 @@ before the effect
     set), `error_before`, `drop_before` (`mode` reset or close)
 on the answer, after the effect
     `error_after`, `duplicate_row`, `numbers_as_strings`, `null_fields` (`fields`),
-    `unknown_status` (`value`), `invalid_json`, `truncate`, `drop_after` (`mode`)
+    `unknown_status` (`value`; in v2 the phase `Phase<value>`), `invalid_json`, `truncate`,
+    `drop_after` (`mode`)
 after the answer
     `move_rows` (`how`: insert, delete or reorder rows before the next page is read)
 

@@ -237,7 +237,8 @@ class Executor:
         return self._send_create(self._open("create", action))
 
     def _send_create(self, intent: Intent) -> JobRecord:
-        creation = Creation(self.context, intent, self.intents.get(intent.address, ()))
+        earlier = self.intents.get(intent.address, ())
+        creation = Creation(self.context, intent, earlier, self._reopen)
         try:
             record = creation.run()
         except LateJobError as late:
@@ -279,6 +280,9 @@ class Executor:
 
     def _forget(self, action: Action) -> None:
         self.journal.append(Recorded(address=action.address, record=None))
+
+    def _reopen(self, intent: Intent) -> None:
+        self.journal.append(Opened(intent=intent))
 
     def _open(self, kind: str, action: Action) -> Intent:
         intent = Intent.model_validate(

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 
 from reconciler.engine.soundness import misfits
 from reconciler.errors import PlanStaleError
-from reconciler.model.job import ActualJob
-from reconciler.model.plan import Action, ActionKind, Plan, StateRef
+from reconciler.model.address import Address
+from reconciler.model.job import ActualJob, JobRecord
+from reconciler.model.plan import Action, ActionKind, Drift, FieldChange, Plan, StateRef
 from reconciler.model.platform import Listing, PlatformIdentity
+from reconciler.model.secrets import shown
 from reconciler.model.state import State
+from reconciler.planning.decide import config_drift
 
 _AGAIN = "Nothing was changed. Make a new plan with `reconciler plan` and review that."
 
@@ -28,7 +31,7 @@ def check_expected(plan: Plan, expected: str | None) -> None:
         raise PlanStaleError(
             "The plan is not the one that was approved",
             f"Approved was {expected}, but now the plan is {plan.digest}:\n"
-            + ("\n".join(_describe(plan.actions)) or "nothing to do"),
+            + "\n".join([*(_describe(plan.actions) or ["  nothing to do"]), *_drifted(plan.drift)]),
             _AGAIN,
         )
 
@@ -73,7 +76,7 @@ def fitting(plan: Plan, listing: Listing, state: State) -> tuple[Action, ...]:
         problem
         for action in plan.actions
         for problem in (
-            *_unmet(action, listing, freed),
+            *_unmet(action, listing, freed, state.records.get(action.address)),
             *(f'Job "{action.address}": {each}' for each in misfits(action, state, listing, left)),
         )
     ]
@@ -86,7 +89,9 @@ def fitting(plan: Plan, listing: Listing, state: State) -> tuple[Action, ...]:
     )
 
 
-def _unmet(action: Action, listing: Listing, freed: Iterable[str | None]) -> Iterable[str]:
+def _unmet(
+    action: Action, listing: Listing, freed: Iterable[str | None], record: JobRecord | None
+) -> Iterable[str]:
     if action.kind is ActionKind.BLOCKED:
         return
     wanted = action.expects
@@ -104,10 +109,11 @@ def _unmet(action: Action, listing: Listing, freed: Iterable[str | None]) -> Ite
     if actual is None:
         yield f'Job "{action.address}": job_id was {wanted.job_id}, is gone'
         return
-    yield from _differences(action, actual)
+    yield from _differences(action, actual, record)
 
 
-def _differences(action: Action, actual: ActualJob) -> Iterable[str]:
+def _differences(action: Action, actual: ActualJob, record: JobRecord | None) -> Iterable[str]:
+    """Yield what was expected of a job and is otherwise; of another version, the fields too."""
     wanted = action.expects
     if None not in (wanted.version_id, actual.version_id) and (
         wanted.version_id != actual.version_id
@@ -115,6 +121,7 @@ def _differences(action: Action, actual: ActualJob) -> Iterable[str]:
         yield (
             f'Job "{action.address}": version_id was {wanted.version_id}, is {actual.version_id}'
         )
+        yield from _was_and_is(action.address, config_drift(record, actual) if record else ())
     if wanted.description is not None and wanted.description != actual.description:
         yield (
             f'Job "{action.address}": description was {wanted.description!r}, '
@@ -145,8 +152,26 @@ def _with_status(action: Action, listing: Listing) -> Action:
     )
 
 
-def _describe(actions: Iterable[Action]) -> Iterable[str]:
+def _describe(actions: Iterable[Action]) -> list[str]:
+    told = []
     for action in actions:
         fields = ", ".join(change.path for change in action.changes)
         named = f" ({fields})" if fields else ""
-        yield f"  {action.kind} {action.address}: {action.reason}{named}"
+        told.append(f"  {action.kind} {action.address}: {action.reason}{named}")
+    return told
+
+
+def _drifted(drift: Iterable[Drift]) -> list[str]:
+    """Return what someone changed since, which a plan that was approved may not have known."""
+    told = []
+    for each in drift:
+        fields = list(_was_and_is(each.address, each.changes))
+        told += fields or [f'Job "{each.address}": {each.kind} on the platform']
+    return ["Changed outside of reconciler:", *(f"  {line}" for line in told)] if told else []
+
+
+def _was_and_is(address: Address, changes: Iterable[FieldChange]) -> Iterable[str]:
+    for change in changes:
+        was, now = shown(change.before), shown(change.after)
+        told = "has another value" if was == now else f"was {was}, is {now}"
+        yield f'Job "{address}": {change.path} {told}'

@@ -102,6 +102,16 @@ class Outcome(Model):
     duration_ms: int | None = None
 
 
+class PastRun(Model):
+    """An earlier run of an address, and how it ended as far as anybody saw."""
+
+    job_id: str
+    version_id: str | None = None
+    attempt: int = 1
+    created_at: Moment | None = None
+    outcome: Outcome | None = None
+
+
 class JobRecord(Model):
     """What we recorded of a job that we created or adopted.
 
@@ -113,7 +123,8 @@ class JobRecord(Model):
     the training code that it was created with. `expired` says that we deleted the finished job
     ourselves, when its `ttl_after_finished` was over: it is neither missing nor drifted.
     `base_name` is the name in the definition where `name` bears a fingerprint besides, because an
-    older job of the same address was kept.
+    older job of the same address was kept. `earlier` are the last runs before this one, newest
+    last; folding the journal keeps them, and no plan changes them.
     """
 
     job_id: str | None
@@ -130,6 +141,7 @@ class JobRecord(Model):
     code: CodeDigest | None = None
     expired: bool = False
     base_name: str | None = None
+    earlier: tuple[PastRun, ...] = ()
 
     @property
     def run(self) -> str | None:

@@ -201,7 +201,7 @@ _NOT_COVERED: Mapping[str, bool | set[str]] = {
     "location": True,
     "interrupts": True,
     "running_ms": True,
-    "result": {"created_at", "outcome"},
+    "result": {"created_at", "outcome", "earlier"},
 }
 
 

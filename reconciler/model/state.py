@@ -13,11 +13,13 @@ from pydantic import Field, TypeAdapter
 
 from reconciler.model.address import Address
 from reconciler.model.base import Model, Moment
-from reconciler.model.job import JobRecord, Outcome
+from reconciler.model.job import JobRecord, Outcome, PastRun
 from reconciler.model.platform import PlatformIdentity
 from reconciler.model.spec import JobSpec
 
 FORMAT_VERSION = "1.0"
+_REMEMBERED = 10
+"""How many earlier runs a record tells of."""
 
 
 class Intent(Model):
@@ -184,7 +186,8 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                 else:
                     if known and (aside := _aside(settled, record, known)):
                         records[aside] = _superseded(known, record)
-                    records[address] = _with_known_outcome(record, known)
+                        known = None
+                    records[address] = _following(_with_known_outcome(record, known), known)
             case Removed(address=address):
                 if known := records.get(address):
                     records[address] = _without_job(known, intents.get(address, ()))
@@ -242,6 +245,27 @@ def _rename_dependency(records: dict[Address, JobRecord], source: Address, targe
             records[address] = record.model_copy(update={"depends_on": renamed})
 
 
+def _following(record: JobRecord, known: JobRecord | None) -> JobRecord:
+    """Keep the last runs of an address, with how they ended."""
+    if known is None:
+        return record
+    earlier = _earlier(known, record.run)
+    return record if record.earlier == earlier else record.model_copy(update={"earlier": earlier})
+
+
+def _earlier(known: JobRecord, run: str | None) -> tuple[PastRun, ...]:
+    if known.job_id is None or known.run == run:
+        return known.earlier
+    past = PastRun(
+        job_id=known.job_id,
+        version_id=known.version_id,
+        attempt=known.attempt,
+        created_at=known.created_at,
+        outcome=known.outcome,
+    )
+    return (*known.earlier, past)[-_REMEMBERED:]
+
+
 def _with_known_outcome(record: JobRecord, known: JobRecord | None) -> JobRecord:
     """Keep how the run ended, when the new record speaks of the same run and was made before."""
     if known is None or known.outcome is None or record.outcome is not None:
@@ -261,6 +285,7 @@ def _without_job(record: JobRecord, intents: tuple[Intent, ...]) -> JobRecord:
             "job_id": None,
             "version_id": None,
             "outcome": None,
+            "earlier": _earlier(record, None),
             "attempt": attempts[-1] if attempts else record.attempt,
         }
     )

@@ -28,7 +28,9 @@ LEGEND = "* forces replacement: the job is deleted and a new one created"
 
 _INDENT = 6
 _ADDRESS = 13
-_FEW = 20
+FEW = 20
+"""Of so many entries at most each is told whole; of more, what they share is told once."""
+
 _NAMED = 8
 _KEY = re.compile(r"(?:^|,)(\w[\w.-]*)=")
 
@@ -52,10 +54,11 @@ def action_lines(actions: Sequence[Action], page: Page) -> list[str]:
     ]
     heads = [entry_title(entry) for entry in entries]
     column = _column(heads, page.width)
-    spoken = page.verbose > 0 or len(entries) <= _FEW
+    spoken = page.verbose > 0 or len(entries) <= FEW
+    models = [""] * len(entries) if page.verbose else echoes(entries)
     lines = []
-    for title, entry in zip(heads, entries, strict=True):
-        lines += _entry(title, entry, column, page, spoken=spoken)
+    for title, entry, model in zip(heads, entries, models, strict=True):
+        lines += _entry(title, entry, column, page, spoken=spoken, model=model)
     return lines
 
 
@@ -116,30 +119,51 @@ def entry_reason(entry: Sequence[Action], statuses: Mapping[Address, Status]) ->
     return f"{reason}; {status}" if status else reason
 
 
+def echoes(entries: Sequence[Sequence[Action]]) -> list[str]:
+    """Return for each of many entries which earlier job undergoes the same changes, if one does.
+
+    A common change of a thousand jobs is read once that way, and each job still has its line.
+    """
+    first: dict[str, str] = {}
+    models = []
+    for action in (entry[0] for entry in entries):
+        address = clean(action.address)
+        alike = repr((action.kind, action.strategy, action.changes)) if action.changes else address
+        model = first.setdefault(alike, address)
+        models.append("" if model == address or len(entries) <= FEW else model)
+    return models
+
+
+def echoing(reason: str, model: str) -> str:
+    """Return a reason with the job whose changes are the same, if there is one."""
+    return f"{reason} (as {model})" if model else reason
+
+
 def _column(titles: Iterable[str], width: int, before: int = _ADDRESS) -> int:
     limit = min(36, (width - before) * 6 // 10)
     return max((cells for each in titles if (cells := display_width(each)) <= limit), default=0)
 
 
 def _entry(
-    title: str, entry: Sequence[Action], column: int, page: Page, *, spoken: bool
+    title: str, entry: Sequence[Action], column: int, page: Page, *, spoken: bool, model: str
 ) -> list[str]:
     action, style = entry[0], page.style
     verb = style.paint(action.kind, f"{SYMBOLS[action.kind]:>3} {action.kind:<7}  ")
-    lines = _head(verb, _ADDRESS, title, entry_reason(entry, page.statuses), column, page)
+    reason = echoing(entry_reason(entry, page.statuses), model)
+    lines = _head(verb, _ADDRESS, title, reason, column, page)
     width, _ = _inner(page)
     if len(entry) > 1:
         lines += _details(paragraph(members(entry), width, hang=2))
     if action.interrupts:
         words = f"! {interrupt_words(action, page.statuses)}"
         lines += _details([style.paint("danger", each) for each in fold(words, width)])
+    if spoken:
+        lines += _details(_what(entry, page))
+    if model:
+        return lines
     marked = forces_a_new_job(action)
-    return (
-        lines
-        + _details(_what(entry, page) if spoken else [])
-        + _details(
-            change_lines(action.changes, width, style, marked=marked, complete=page.verbose > 0)
-        )
+    return lines + _details(
+        change_lines(action.changes, width, style, marked=marked, complete=page.verbose > 0)
     )
 
 

@@ -23,7 +23,13 @@ from reconciler.render.actions import (
 )
 from reconciler.render.text import clean, clean_lines, shorten
 from reconciler.render.values import CHANGED_UNSEEN, format_value, is_of_secrets
-from reconciler.render.words import ORDER, drift_summary_words, drift_words, summary_words
+from reconciler.render.words import (
+    ORDER,
+    check_words,
+    drift_summary_words,
+    drift_words,
+    summary_words,
+)
 
 _VALUE = 200
 _DEFAULT_FILE = "jobs.yaml"
@@ -89,7 +95,20 @@ def report_words(report: Report) -> str:
     """Return what a report comes to, in a sentence."""
     if report.command == "drift":
         return drift_summary_words(len(report.plan.drift))
+    if report.command == "validate":
+        return check_words(report.plan.diagnostics)
     return summary_words(report.plan.summary, len(report.plan.moved))
+
+
+def title_word(report: Report) -> str:
+    """Return what a report is: a plan, drift, or a check of nothing but the definition."""
+    return {"drift": "Drift", "validate": "Check"}.get(report.command, "Plan")
+
+
+def platform_words(report: Report) -> str:
+    """Return which platform a report speaks of; empty for a check, which asked none."""
+    identity = report.plan.platform.identity
+    return clean(str(identity)) if identity.endpoint else ""
 
 
 def relative_path(file: str) -> str:

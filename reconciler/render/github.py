@@ -14,8 +14,8 @@ def render_github(report: Report) -> str:
     sweep is one (GitHub Docs, "Workflow commands for GitHub Actions").
     """
     title = f"reconciler {report.command} {clean(report.plan.stack)}"
-    words = f"{report_words(report)}\nDigest: {clean(report.plan.digest)}"
-    lines = [_command("notice", words, title=title)]
+    digest = f"\nDigest: {clean(report.plan.digest)}" if report.plan.digest else ""
+    lines = [_command("notice", report_words(report) + digest, title=title.rstrip())]
     lines += [_annotation(each) for each in findings(report, fold_sweeps=True)]
     return "".join(f"{line}\n" for line in lines)
 

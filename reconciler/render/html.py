@@ -10,6 +10,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.model.plan import Action, ActionKind, Drift, FieldChange, KnownDrift, Plan
 from reconciler.model.report import Report
 from reconciler.render.actions import (
+    FEW,
     entry_reason,
     entry_runs,
     entry_title,
@@ -18,10 +19,10 @@ from reconciler.render.actions import (
     interrupt_words,
     members,
 )
-from reconciler.render.findings import report_words
+from reconciler.render.findings import platform_words, report_words, title_word
 from reconciler.render.graph import make_graph, svg
 from reconciler.render.html_style import STYLE
-from reconciler.render.text import clean, clean_lines, counted, format_time
+from reconciler.render.text import clean, clean_lines, counted, format_time, listed
 from reconciler.render.values import difference, flattened, format_value, with_sorted_keys
 from reconciler.render.words import (
     DRIFT_SYMBOLS,
@@ -33,7 +34,7 @@ from reconciler.render.words import (
     to_do,
 )
 
-_FEW = 20
+_NAMED = 6
 _HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
 
@@ -44,7 +45,7 @@ def render_html(report: Report) -> str:
     Readable without a script, by keyboard, on a phone, in light and dark; nothing in it is ever
     loaded, and its own content policy forbids that something is.
     """
-    title = f"{'Drift' if report.command == 'drift' else 'Plan'} of {_text(report.plan.stack)}"
+    title = f"{title_word(report)} of {_text(report.plan.stack) or 'the definition'}"
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
@@ -62,15 +63,16 @@ def render_html(report: Report) -> str:
 
 def _header(title: str, report: Report) -> list[str]:
     plan = report.plan
+    where = escape(platform_words(report))
+    serial = f"state serial {plan.state.serial}" if plan.state.lineage else "no state yet"
     facts = [
-        _text(str(plan.platform.identity)),
-        f"state serial {plan.state.serial}" if plan.state.lineage else "no state yet",
+        *([where, serial] if where else []),
         f"made {format_time(plan.created_at)} by reconciler {_text(plan.reconciler_version)}",
     ]
     inside = "".join(f"<span>{fact}</span>" for fact in facts)
     lines = [f'<header>\n<h1>{title}</h1>\n<p class="lead">{_text(report_words(report))}</p>']
     if cost := estimate_words(plan.estimate):
-        lines.append(f"<p>{_text(cost)}</p>")
+        lines.append(f"<p><b>{_text(cost)}</b></p>")
     lines.append(f'<p class="facts">{inside}</p>')
     if plan.errors:
         words = f"Refused: {counted(len(plan.errors), 'error')}. "
@@ -86,13 +88,13 @@ def _body(report: Report) -> list[str]:
         _problems("Warnings", [e for e in plan.diagnostics if e.severity is not Severity.ERROR]),
         _section("Changed outside of reconciler", map(_drifted, plan.drift)),
         _section("Changed outside of reconciler, and ignored", map(_drifted, plan.known_drift)),
+        [] if drift else _digest(report),
         [] if drift else _moved(plan),
         [] if drift else _picture(plan),
         [] if drift else _actions(report),
         _recovered(report),
         _unmanaged(report),
         _section("Notes", _list([f"<li>{_text(each)}</li>" for each in report.notes])),
-        [] if drift else _closing(report),
     ]
     return [line for section in sections for line in section]
 
@@ -119,7 +121,7 @@ def _problem(diagnostic: Diagnostic) -> str:
     below = [
         f"<pre>{chr(10).join(map(escape, lines))}</pre>"
         if len(lines) > 1
-        else f"<p>{escape(lines[0])}</p>"
+        else f"<p>{_prose(lines[0])}</p>"
         for text in (diagnostic.detail, diagnostic.hint)
         if (lines := [*clean_lines(text)] if text else [])
     ]
@@ -154,7 +156,7 @@ def _picture(plan: Plan) -> list[str]:
 def _actions(report: Report) -> list[str]:
     entries = [e for e in folded(report.plan.actions) if e[0].kind is not ActionKind.NOOP]
     entries.sort(key=lambda entry: ORDER.index(entry[0].kind))
-    is_open = len(entries) <= _FEW
+    is_open = len(entries) <= FEW
     cards = [_entry(entry, report, is_open=is_open) for entry in entries]
     return _section("Actions", [*_filter(entries), *cards] if cards else [])
 
@@ -186,9 +188,12 @@ def _entry(entry: Sequence[Action], report: Report, *, is_open: bool) -> str:
         head.append(f'<span class="danger">{words}</span>')
     if action.kind is ActionKind.CREATE and (runs := entry_runs(entry)):
         head.append(f'<span class="soft runs">{_text(runs)}</span>')
+    if action.changes and not is_open:
+        paths = listed([change.path for change in action.changes], _NAMED)
+        head.append(f' <code class="soft">{escape(paths)}</code>')
     kind, inside, facts = f"action k-{action.kind}", _inside(entry), _facts(entry)
     if not inside:
-        return _card(kind, " ".join([*head, facts]), [], is_open=is_open)
+        return _card(kind, f"{''.join(head)} {facts}".rstrip(), [], is_open=is_open)
     below = [*inside, f"<p>{facts}</p>"] if facts else inside
     return _card(kind, "".join(head), below, is_open=is_open and bool(action.changes))
 
@@ -283,7 +288,7 @@ def _list(items: Sequence[str]) -> list[str]:
     return ["<ul>", *items, "</ul>"] if items else []
 
 
-def _closing(report: Report) -> list[str]:
+def _digest(report: Report) -> list[str]:
     plan = report.plan
     if not plan.digest or not to_do(plan.summary, len(plan.moved)):
         return []
@@ -294,6 +299,14 @@ def _closing(report: Report) -> list[str]:
         command = f"reconciler apply{_text(report.options)} --expect {digest}"
         lines.append(f"<pre>{command}</pre>")
     return _section("Digest", lines)
+
+
+def _prose(clean_text: str) -> str:
+    """Return clean prose, escaped; what stands between backticks becomes code."""
+    pieces = escape(clean_text).split("`")
+    if len(pieces) % 2 == 0:
+        return escape(clean_text)
+    return "".join(f"<code>{each}</code>" if at % 2 else each for at, each in enumerate(pieces))
 
 
 def _text(text: str) -> str:

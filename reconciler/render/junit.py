@@ -5,7 +5,14 @@ from xml.etree import ElementTree as ET
 
 from reconciler.model.plan import ActionKind
 from reconciler.model.report import Report
-from reconciler.render.findings import Finding, Level, Source, findings, report_words
+from reconciler.render.findings import (
+    Finding,
+    Level,
+    Source,
+    findings,
+    platform_words,
+    report_words,
+)
 from reconciler.render.text import clean
 
 _NOT_XML = re.compile("[\ufffe\uffff]")
@@ -19,7 +26,7 @@ def render_junit(report: Report) -> str:
     """
     found = findings(report)
     failed, skipped = sum(map(_is_failure, found)), sum(map(_is_skipped, found))
-    stack = _text(clean(report.plan.stack))
+    stack = _text(clean(report.plan.stack)) or "definition"
     counts = {"tests": str(len(found) + 1), "failures": str(failed), "errors": "0"}
     root = ET.Element("testsuites", {"name": "reconciler", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": stack, **counts, "skipped": str(skipped)})
@@ -44,7 +51,7 @@ def _add_properties(suite: ET.Element, report: Report) -> None:
     plan = report.plan
     facts = {
         "digest": clean(plan.digest),
-        "platform": clean(str(plan.platform.identity)),
+        "platform": platform_words(report),
         "lineage": clean(plan.state.lineage),
         "serial": str(plan.state.serial),
         **{key: str(number) for key, number in plan.summary.model_dump().items()},

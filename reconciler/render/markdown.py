@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.model.job import ActualJob
 from reconciler.model.plan import Action, ActionKind, Drift, FieldChange, KnownDrift, Plan
 from reconciler.model.report import Report
 from reconciler.render.actions import (
+    FEW,
+    echoes,
+    echoing,
     entry_reason,
     entry_runs,
     entry_title,
@@ -18,8 +20,9 @@ from reconciler.render.actions import (
     interrupt_words,
     members,
 )
-from reconciler.render.findings import report_words
+from reconciler.render.findings import platform_words, report_words, title_word
 from reconciler.render.graph import make_graph, mermaid
+from reconciler.render.markup import as_html, code, fenced, prose
 from reconciler.render.text import Style, clean, clean_lines, counted, fold, listed, shorten
 from reconciler.render.values import difference, field_lines, flattened, with_sorted_keys
 from reconciler.render.words import (
@@ -40,19 +43,19 @@ _LINES = 40
 _NAME = 200
 _NAMES = 400
 _NOTE = 160
-_JOINER = "\u2060"
-_REFERENCE = re.compile(r"(?<=[@#!~%$&])(?=[\w\"])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=:)(?=[\w+-]+:)")
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|^ *[-+=#]|^ *\d+(?=[.)]))")
-_TICKS = re.compile("`+")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the comment that is shown whole, in brief, or only counted (`jobs` of them)."""
+    """A piece of the comment that is shown whole, in brief, or only counted (`jobs` of them).
+
+    One that is loud is never folded away with the others of its section.
+    """
 
     full: str
     brief: str
     jobs: int = 1
+    is_loud: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Section:
     title: str
     blocks: Sequence[Block]
     noun: str = "job"
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its blocks are folded away, all but the loud ones."""
+        return len(self.blocks) > FEW and self.noun != "error"
 
 
 def render_markdown(report: Report, *, verbose: int = 0, limit: int = LIMIT) -> str:
@@ -82,16 +90,18 @@ def render_markdown(report: Report, *, verbose: int = 0, limit: int = LIMIT) -> 
 
 def _marker(report: Report) -> str:
     stack = re.sub(r"[^A-Za-z0-9._]+|-{2,}", "-", report.plan.stack)[:_NAME]
-    return f"<!-- reconciler:{stack}{':drift' * (report.command == 'drift')} -->"
+    drift = ":drift" if report.command == "drift" else ""
+    return f"<!-- reconciler:{stack or 'definition'}{drift} -->"
 
 
 def _heading(report: Report) -> str:
-    plan, stack = report.plan, code(shorten(clean(report.plan.stack), _NAME))
-    title = "Drift" if report.command == "drift" else "Plan"
+    plan, stack = report.plan, code(shorten(clean(report.plan.stack), _NAME)) or "the definition"
+    title = title_word(report)
     words = report_words(report).removeprefix(f"{title}: ").removesuffix(".")
-    where = code(shorten(clean(str(plan.platform.identity)), _NAME))
+    where = code(shorten(platform_words(report), _NAME))
     cost = prose(shorten(estimate_words(plan.estimate), _NAMES))
-    return "\n\n".join([f"### {title} of {stack}: {words}", where, *([cost] if cost else [])])
+    parts = (f"### {title} of {stack}: {words}", where, f"**{cost}**" if cost else "")
+    return "\n\n".join(part for part in parts if part)
 
 
 def _verdict(plan: Plan) -> str:
@@ -130,13 +140,17 @@ def _moved(plan: Plan) -> list[Block]:
 
 
 def _kinds(report: Report, verbose: int) -> list[Section]:
-    by_kind: dict[ActionKind, list[Sequence[Action]]] = {}
-    for entry in folded(report.plan.actions, verbose):
-        by_kind.setdefault(entry[0].kind, []).append(entry)
+    by_kind: dict[ActionKind, list[Block]] = {}
+    entries = folded(report.plan.actions, verbose)
+    models = [""] * len(entries) if verbose else echoes(entries)
+    for entry, model in zip(entries, models, strict=True):
+        block = _entry(entry, report, verbose, model, spoken=len(entries) <= FEW)
+        by_kind.setdefault(entry[0].kind, []).append(block)
     return [
         Section(
-            f"`{SYMBOLS[kind]}` {kind.capitalize()} ({sum(map(len, by_kind[kind])):,})",
-            [_entry(entry, report, verbose) for entry in by_kind[kind]],
+            f"`{SYMBOLS[kind]}` {kind.capitalize()} "
+            f"({sum(block.jobs for block in by_kind[kind]):,})",
+            by_kind[kind],
         )
         for kind in ORDER
         if kind in by_kind
@@ -150,7 +164,7 @@ def _picture(plan: Plan) -> Section:
     if not graph.is_drawable:
         words = f"{counted(len(graph.nodes), 'job')}, too many to draw."
         return Section("Dependencies", [Block(words, words)])
-    return Section("Dependencies", [Block(_fenced(mermaid(graph), "mermaid"), "", 0)])
+    return Section("Dependencies", [Block(fenced(mermaid(graph), "mermaid"), "", 0)])
 
 
 def _diagnostic(diagnostic: Diagnostic) -> Block:
@@ -166,7 +180,7 @@ def _told(text: str) -> str:
     lines = clean_lines(text) if text else []
     if len(lines) <= 1:
         return prose("".join(lines))
-    return _fenced("\n".join(piece for line in lines for piece in fold(line, _WIDTH)), "text")
+    return fenced("\n".join(piece for line in lines for piece in fold(line, _WIDTH)), "text")
 
 
 def _drifted(drift: Drift, verbose: int) -> Block:
@@ -178,8 +192,10 @@ def _drifted(drift: Drift, verbose: int) -> Block:
     return _foldable(f"{symbol} {address}", words, "", inside)
 
 
-def _entry(entry: Sequence[Action], report: Report, verbose: int) -> Block:
-    action, reason = entry[0], entry_reason(entry, report.statuses)
+def _entry(
+    entry: Sequence[Action], report: Report, verbose: int, model: str, *, spoken: bool
+) -> Block:
+    action, reason = entry[0], echoing(entry_reason(entry, report.statuses), model)
     danger = interrupt_words(action, report.statuses) if action.interrupts else ""
     runs = entry_runs(entry) if action.kind is ActionKind.CREATE and not verbose else ""
     inside = []
@@ -187,14 +203,14 @@ def _entry(entry: Sequence[Action], report: Report, verbose: int) -> Block:
         inside += [code(part) for part in (members(entry), runs) if part]
     if verbose and action.kind is ActionKind.CREATE:
         fields = field_lines(flattened(with_sorted_keys(action.after or {})), _WIDTH, Style())
-        inside.append(_fenced("\n".join(fields), "text"))
-    if action.changes:
+        inside.append(fenced("\n".join(fields), "text"))
+    if action.changes and not model:
         marked = forces_a_new_job(action)
         inside.append(_changes(action.changes, verbose, marked=marked))
     if inside and action.location:
         inside.append(f"Defined at {code(clean(str(action.location)))}")
     block = _foldable(shorten(entry_title(entry), _NAME), reason, danger, inside, len(entry))
-    if inside or not runs:
+    if inside or not runs or not spoken:
         return block
     return Block(f"{block.brief}: {code(runs)}", block.brief)
 
@@ -204,11 +220,11 @@ def _foldable(name: str, words: str, danger: str, inside: Sequence[str], jobs: i
     words = shorten(words, _NAMES)
     brief = f"- {code(name)} {prose(words)}" + (f"; **{prose(danger)}**" if danger else "")
     if not inside:
-        return Block(brief, brief, jobs)
-    bold = f"; <b>{_html(danger)}</b>" if danger else ""
-    summary = f"<summary><code>{_html(name)}</code> {_html(words)}{bold}</summary>"
+        return Block(brief, brief, jobs, bool(danger))
+    bold = f"; <b>{as_html(danger)}</b>" if danger else ""
+    summary = f"<summary><code>{as_html(name)}</code> {as_html(words)}{bold}</summary>"
     full = "\n\n".join([f"<details>\n{summary}", *inside, "</details>"])
-    return Block(full, brief, jobs)
+    return Block(full, brief, jobs, bool(danger))
 
 
 def _changes(changes: Iterable[FieldChange], verbose: int, *, marked: bool) -> str:
@@ -222,7 +238,7 @@ def _changes(changes: Iterable[FieldChange], verbose: int, *, marked: bool) -> s
         lines += [f"{sign} {text}".rstrip() for sign, text in shown]
         if len(signed) > len(shown):
             lines.append(f"  … {len(signed) - len(shown):,} more lines")
-    return _fenced("\n".join(lines), "diff")
+    return fenced("\n".join(lines), "diff")
 
 
 def _note(text: str) -> Block:
@@ -258,13 +274,13 @@ def _closing(report: Report) -> list[str]:
     parts = [f"Digest: {code(digest)}"]
     if not plan.errors and report.command in ("plan", "show"):
         options = shorten(clean(report.options), 10 * _NAME)
-        parts.append(_fenced(f"reconciler apply{options} --expect {digest}", "sh"))
+        parts.append(fenced(f"reconciler apply{options} --expect {digest}", "sh"))
     return parts
 
 
 def _fitted(sections: Sequence[Section], room: int) -> list[str]:
     """Choose for each block whether it is shown whole, in brief, or only counted."""
-    room -= _NOTE + sum(len(section.title) + _NOTE for section in sections)
+    room -= _NOTE + sum(len(section.title) + 2 * _NOTE for section in sections)
     kept: list[int] = []
     for section in sections:
         number = 0
@@ -277,73 +293,46 @@ def _fitted(sections: Sequence[Section], room: int) -> list[str]:
     lines: list[str] = []
     shortened = 0
     for section, number in zip(sections, kept, strict=True):
-        texts = []
+        loud: list[str] = []
+        texts: list[str] = []
         for block in section.blocks[:number]:
             more = len(block.full) - len(block.brief)
             fits = more <= room
             room -= more if fits else 0
             shortened += 0 if fits else max(block.jobs, 1)
-            texts.append(block.full if fits else block.brief)
-        lines += _shown(section, texts, sum(block.jobs for block in section.blocks[number:]))
+            place = loud if block.is_loud and section.is_long else texts
+            place.append(block.full if fits else block.brief)
+        lines += _shown(section, loud, texts, sum(each.jobs for each in section.blocks[number:]))
     if shortened:
         lines.append(f"_Details of {shortened:,} left out: the comment would become too long._")
     return lines
 
 
-def _shown(section: Section, texts: Iterable[str], left: int) -> list[str]:
-    """Return a section's paragraphs; lines of a list stand together."""
+def _shown(section: Section, loud: Sequence[str], texts: Sequence[str], left: int) -> Iterable[str]:
+    """Return a section's paragraphs: what is loud first, and much of the rest folded away."""
+    parts = _paragraphs(texts)
+    if left:
+        parts.append(f"_… and {counted(left, f'more {section.noun}')}, left out for length._")
+    if section.is_long and parts:
+        words = f"Show {counted(len(texts), 'entry', 'entries')}"
+        parts = [f"<details>\n<summary>{words}</summary>", *parts, "</details>"]
+    parts = [*_paragraphs(loud), *parts]
+    return [f"#### {section.title}", *parts] if parts else []
+
+
+def _paragraphs(texts: Iterable[str]) -> list[str]:
+    """Return the texts as paragraphs; lines of a list stand together."""
     parts: list[str] = []
     for text in texts:
         if parts and _is_line(parts[-1]) and _is_line(text):
             parts[-1] += f"\n{text}"
         elif text:
             parts.append(text)
-    if left:
-        parts.append(f"_… and {counted(left, f'more {section.noun}')}, left out for length._")
-    return [f"#### {section.title}", *parts] if parts else []
+    return parts
 
 
 def _is_line(text: str) -> bool:
     return text.startswith("- ") and "\n\n" not in text
-
-
-def code(text: str) -> str:
-    """Return clean text as a code span, whatever backticks it holds."""
-    if not text:
-        return ""
-    ticks = "`" * (_longest_ticks(text) + 1)
-    padded = f" {text} " if text[0] in "` " or text[-1] in "` " else text
-    return f"{ticks}{padded}{ticks}"
-
-
-def prose(text: str) -> str:
-    """Return clean text that neither formats, links nor mentions; pairs of backticks are code."""
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return _literal(text)
-    return "".join((code(piece) if at % 2 else _literal(piece)) for at, piece in enumerate(pieces))
-
-
-def _literal(text: str) -> str:
-    return _REFERENCE.sub(_JOINER, _MARKUP.sub(_escaped, text))
-
-
-def _escaped(match: re.Match[str]) -> str:
-    mark = match[0].lstrip(" ")
-    return f"{mark}\\" if mark.isdigit() else f"\\{mark}"
-
-
-def _html(text: str) -> str:
-    return _REFERENCE.sub(_JOINER, escape(text))
-
-
-def _fenced(text: str, language: str) -> str:
-    fence = "`" * max(3, _longest_ticks(text) + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _longest_ticks(text: str) -> int:
-    return max(map(len, _TICKS.findall(text)), default=0)
 
 
 def _indented(text: str) -> str:

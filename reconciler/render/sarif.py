@@ -40,7 +40,7 @@ def render_sarif(report: Report) -> str:
     driver = {"name": "reconciler", "version": clean(plan.reconciler_version), "rules": rules}
     run = {
         "tool": {"driver": driver},
-        "automationDetails": {"id": f"reconciler/{clean(plan.stack)}/"},
+        "automationDetails": {"id": f"reconciler/{clean(plan.stack) or 'definition'}/"},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "Where the command ran."}}},
         "columnKind": "unicodeCodePoints",
         "properties": {"digest": plan.digest, "summary": plan.summary.model_dump()},

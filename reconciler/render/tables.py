@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.model.address import Address, sweep_of_all, sweep_values
-from reconciler.model.job import JobRecord, Status
+from reconciler.model.job import JobRecord, PastRun, Status
 from reconciler.model.platform import EngineOffer, Flavor
 from reconciler.model.report import StatusRow
 from reconciler.model.state import Run, SnapshotInfo
@@ -209,10 +209,17 @@ def render_record(
         ("duration", _duration(outcome.duration_ms) if outcome else None),
     ]
     spec = {key: value for key, value in record.spec.canonical.items() if key != "name"}
+    known += [(f"run {each.job_id}", _past(each)) for each in record.earlier]
     fields = [pair for pair in known if pair[1] is not None] + list(flattened(spec))
     title = [style.paint("heading", line) for line in fold(clean(address), width)]
     body = field_lines(fields, width - 2, style)
     return _text([*title, *(f"  {line}" for line in body)])
+
+
+def _past(run: PastRun) -> str:
+    """Return how an earlier run went."""
+    ended = _said(run.outcome.status) if run.outcome else "end not seen"
+    return f"attempt {run.attempt}, {ended}"
 
 
 def _table(columns: Sequence[_Column], width: int, style: Style) -> list[str]:

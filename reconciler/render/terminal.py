@@ -154,7 +154,8 @@ def _summary(report: Report, page: Page) -> list[str]:
     doing = to_do(summary, len(plan.moved))
     said = fold(summary_words(summary, len(plan.moved)), page.width)
     lines = [page.style.paint("heading", line) for line in said]
-    lines += fold(cost, page.width) if (cost := estimate_words(plan.estimate)) else []
+    cost = fold(estimate_words(plan.estimate), page.width)
+    lines += [page.style.paint("warning", line) for line in cost if line]
     touched = plan.by_address
     failed = [
         address

@@ -1,5 +1,8 @@
 """How kinds, reasons and drift are called when people read of them."""
 
+from collections.abc import Iterable
+
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.model.plan import (
     Action,
     ActionKind,
@@ -115,6 +118,14 @@ def summary_words(summary: Summary, moved: int = 0) -> str:
     if summary.noop:
         return f"Nothing to do. {defined} as defined."
     return "Nothing to do. No jobs are defined."
+
+
+def check_words(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return what a check of a definition found, in a sentence."""
+    errors = [each.severity is Severity.ERROR for each in diagnostics]
+    counts = ((errors.count(True), "error"), (errors.count(False), "warning"))
+    found = ", ".join(counted(number, noun) for number, noun in counts if number)
+    return f"Check: {found or 'no problem'}."
 
 
 def drift_summary_words(number: int) -> str:

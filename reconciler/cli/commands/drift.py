@@ -3,6 +3,7 @@
 import click
 
 from reconciler.cli import options
+from reconciler.cli.checks import require_definition
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output
 from reconciler.cli.plans import DIFFERENCES, FORMATS, documents
@@ -29,6 +30,7 @@ def command(settings: Settings) -> int:
 
     output = Output(settings, FORMATS)
     workspace, interrupts = Workspace(settings), Interrupts()
+    require_definition(workspace, output)
     progress = output.progress()
     with (
         interrupts.installed(),

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.checks import require_definition
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output, write_file
 from reconciler.cli.plans import FORMATS, exit_code, renderers, with_graph
@@ -41,6 +42,7 @@ def command(
 
     output = Output(settings, FORMATS)
     workspace, interrupts = Workspace(settings), Interrupts()
+    require_definition(workspace, output)
     progress = output.progress()
     with (
         interrupts.installed(),

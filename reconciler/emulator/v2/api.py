@@ -1,5 +1,6 @@
 """The v2 training API: a thin layer between HTTP and the core."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ Row = tuple[str, str, Call, int]
 
 JOBS = "/training-jobs"
 JOB = JOBS + "/{training_job_id}"
+_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 _TERMINABLE = ("Creating", "Pending", "Running")
 
 
@@ -178,7 +180,7 @@ class V2:
         """`GET /training-job-names`: whether a new job could not have the name."""
         query = self.query(request)
         name, workspace = query.text("job_name", "", 64), query.text("workspace_id", "0", 64)
-        if not name or not name.replace("_", "a").replace("-", "a").isalnum():
+        if not _NAME.fullmatch(name):
             raise invalid_query("job_name")
         return {"is_duplicate": self.jobs.is_taken(project, workspace, name, V2_JOBS)}
 

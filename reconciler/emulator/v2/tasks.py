@@ -31,6 +31,7 @@ _LINKS = "/_logs/"
 _KINDS = ("text/plain", "application/octet-stream")
 _METRICS = ("cpuUsage", "memUsage", "gpuUtil", "gpuMemUsage", "npuUtil", "npuMemUsage")
 _MINUTE = 60_000
+_LONG = 15
 
 
 class Tasks:
@@ -78,10 +79,11 @@ class Tasks:
 
     async def read_link(self, request: Request) -> Response:
         """The log behind a link, for whoever has the link; an error of object storage else."""
-        until = request.query_params.get("Expires", "")
-        wanted = self._sign(request.url.path, int(until) if until.isdecimal() else 0)
-        known = hmac.compare_digest(wanted, request.query_params.get("Signature", ""))
-        if not known or int(until) < self._clock():
+        until = _seconds(request.query_params.get("Expires", ""))
+        wanted = self._sign(request.url.path, until)
+        given = request.query_params.get("Signature", "")
+        known = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
+        if not known or until < self._clock():
             text = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
             return Response(text, 403, media_type="application/xml")
         version, worker = request.path_params["version"], request.path_params["worker"]
@@ -121,3 +123,7 @@ class Tasks:
 
     def _sign(self, target: str, until: int) -> str:
         return hmac.new(self._key, f"{target}?{until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _seconds(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONG else 0

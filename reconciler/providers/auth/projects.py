@@ -47,9 +47,9 @@ class ProjectById:
             raise InvalidAnswerError(
                 "The platform's answer makes no sense", f"GET {url}: it holds no projects."
             )
-        ids = [each.get("id") for each in projects if _is_named(each, name)]
-        if len(ids) == 1 and isinstance(ids[0], str) and ids[0]:
-            return ids[0]
+        ids = [each["id"] for each in projects if _is_named(each, name)]
+        if len(ids) == 1:
+            return str(ids[0])
         raise AuthenticationError(
             "There is no such project" if not ids else "The project's name is not unique",
             f'"{name}", for {self._credentials}.',
@@ -58,4 +58,8 @@ class ProjectById:
 
 
 def _is_named(project: object, name: str) -> bool:
-    return isinstance(project, Mapping) and project.get("name") == name
+    """Tell whether this is a project of that name; one without an id is none."""
+    if not isinstance(project, Mapping) or project.get("name") != name:
+        return False
+    found = project.get("id")
+    return isinstance(found, str) and found != ""

@@ -69,6 +69,26 @@ def test_a_folder_counts_with_the_files_directly_in_it(folder: Path) -> None:
     assert list(definition.jobs) == ["b", "c"]
 
 
+def test_hidden_files_of_a_folder_are_none_of_ours(folder: Path) -> None:
+    Path(".gitlab-ci.yml").write_text("stages: [plan]\n")
+    Path("jobs.yaml").write_text(f"{HEAD}jobs: {{a: {JOB}}}\n")
+
+    assert [source.path for source in load_paths(".").sources] == ["jobs.yaml"]
+    assert problems_of(".gitlab-ci.yml"), "but one that is named counts"
+
+
+def test_the_order_of_files_in_a_folder_makes_no_difference(folder: Path) -> None:
+    (folder / "d").mkdir()
+    Path("d/a.yaml").write_text(HEAD)
+    Path("d/b.yaml").write_text(f"jobs: {{b: {JOB}}}\n")
+    Path("c.yaml").write_text(f"jobs: {{c: {JOB}}}\n")
+
+    one, other = load_paths("d/a.yaml", "d/b.yaml"), load_paths("d/b.yaml", "d/a.yaml")
+    assert one.sources == other.sources
+    assert load_paths("d/b.yaml", "d/a.yaml", "c.yaml").sources[0].path == "d/a.yaml"
+    assert load_paths("c.yaml", "d").sources[0].path == "c.yaml", "folders keep their order"
+
+
 def test_a_file_counts_once(folder: Path) -> None:
     Path("a.yaml").write_text(f"{HEAD}jobs: {{a: {JOB}}}\n")
 

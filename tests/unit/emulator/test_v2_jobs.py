@@ -40,9 +40,9 @@ def client(local: Local) -> Iterator[Client]:
     client.close()
 
 
-def made(client: Client, names: str, **settings: object) -> list[Json]:
+def made(client: Client, names: str) -> list[Json]:
     """Jobs named by single letters, made one millisecond after the other."""
-    jobs = [create(client, a_job(name, **settings)) for name in names]  # type: ignore[arg-type]
+    jobs = [create(client, a_job(name)) for name in names]
     for number, job in enumerate(jobs):
         client.admin("PATCH", f"jobs/{job['metadata']['id']}", {"created": 1000 + number})
     return jobs
@@ -119,7 +119,7 @@ def test_what_the_server_fills_in(client: Client) -> None:
 
 
 def test_what_was_sent_comes_back(client: Client) -> None:
-    spec = {
+    spec: Json = {
         "resource": {"pool_id": "pool1", "flavor_id": "modelarts.pool.visual.xlarge"},
         "log_export_path": {"obs_url": "", "host_path": "/logs"},
         "auto_stop": {"time_unit": "HOURS", "duration": 2},
@@ -141,7 +141,7 @@ def test_what_was_sent_comes_back(client: Client) -> None:
 
     affinity = {"affinity_type": "cabinet", "affinity_group_size": 1}
     assert job["spec"] == spec | {
-        "resource": spec["resource"] | {"policy": "regular", "node_count": 1},  # type: ignore[operator]
+        "resource": spec["resource"] | {"policy": "regular", "node_count": 1},
         "log_export_path": {"host_path": "/logs"},
         "schedule_policy": {"priority": 3, "required_affinity": affinity},
         "is_hosted_log": True,

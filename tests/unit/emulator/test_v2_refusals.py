@@ -305,6 +305,7 @@ def test_searches_that_are_refused(client: Client, body: Json, code: str) -> Non
         pytest.param("GET", "/training-job-flavors?flavor_type=TPU", 400, "ModelArts.2764", id="t"),
         pytest.param("GET", "/training-job-names", 400, "ModelArts.2764", id="no name"),
         pytest.param("GET", "/training-job-names?job_name=a.b", 400, "ModelArts.2764", id="name"),
+        pytest.param("GET", "/training-job-names?job_name=%C3%A4", 400, "ModelArts.2764", id="ae"),
         pytest.param("GET", "/training-quotas?resource=gpu", 400, "ModelArts.2764", id="resource"),
     ],
 )

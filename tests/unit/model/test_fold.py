@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.model.job import Status
+from reconciler.model.job import PastRun, Status
 from reconciler.model.state import (
     ENTRY,
     Bound,
@@ -20,7 +20,7 @@ from reconciler.model.state import (
     State,
     fold,
 )
-from tests.build import a_platform, a_record, a_spec, a_state, an_intent, an_outcome
+from tests.build import EARLIER, a_platform, a_record, a_spec, a_state, an_intent, an_outcome
 
 A, B = Address("a"), Address("b")
 RECORD = a_record(a_spec("a"))
@@ -112,7 +112,8 @@ class TestRemoved:
 
         state = after(opened("replace"), Removed(address=A, job_id="10"), records=before)
 
-        assert state.records == {A: HALF}
+        past = PastRun(job_id="10", version_id="20", created_at=EARLIER, outcome=FAILED)
+        assert state.records == {A: HALF.model_copy(update={"earlier": (past,)})}
         assert len(state.intents[A]) == 1
 
     @pytest.mark.parametrize(
@@ -223,6 +224,44 @@ def test_an_entry_survives_its_journal_line(entry: Entry) -> None:
 def test_an_intent_knows_what_it_sends() -> None:
     assert intent().spec == a_spec("a")
     assert intent("delete", result=None).spec is None
+
+
+class TestEarlierRuns:
+    """A record tells of the runs before it, whichever way the next one began."""
+
+    def test_a_replacement_remembers_the_run_that_it_deleted(self) -> None:
+        before = {"a": a_record(a_spec("a"), attempt=2, outcome=FAILED)}
+        new = a_record(a_spec("a"), job_id="11", attempt=3)
+        state = after(
+            opened("replace"),
+            Removed(address=A, job_id="10"),
+            Recorded(address=A, record=new),
+            records=before,
+        )
+        (past,) = state.records[A].earlier
+        assert (past.job_id, past.attempt, past.outcome) == ("10", 2, FAILED)
+
+    def test_a_version_remembers_the_one_before(self) -> None:
+        state = after(
+            Recorded(address=A, record=a_record(a_spec("a"), version_id="21")),
+            records={"a": a_record(a_spec("a"), version_id="20")},
+        )
+        assert [each.version_id for each in state.records[A].earlier] == ["20"]
+
+    def test_the_same_run_recorded_again_is_no_further_one(self) -> None:
+        known = a_record(a_spec("a"))
+        state = after(
+            Recorded(address=A, record=known.model_copy(update={"protect": True})),
+            records={"a": known},
+        )
+        assert state.records[A].earlier == ()
+
+    def test_only_the_last_runs_are_kept(self) -> None:
+        entries = [
+            Recorded(address=A, record=a_record(a_spec("a"), job_id=str(n))) for n in range(30)
+        ]
+        state = after(*entries)
+        assert [each.job_id for each in state.records[A].earlier] == [str(n) for n in range(19, 29)]
 
 
 class TestSuperseding:

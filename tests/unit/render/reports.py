@@ -13,6 +13,7 @@ from tests.build import (
     a_drift,
     a_location,
     a_plan,
+    a_platform,
     a_report,
     a_spec,
     an_action,
@@ -151,6 +152,19 @@ def drifted(*, some: bool = True) -> Report:
     return a_report(plan, command="drift")
 
 
+def checked() -> Report:
+    """Return what was found in a definition of which not even the stack can be read."""
+    plan = a_plan(
+        stack="",
+        platform=a_platform(api="", endpoint="", project_id=""),
+        diagnostics=(
+            a_diagnostic(summary="Unknown key", address=None, code=""),
+            a_diagnostic("warning", "Shared output", hint="", code="shared_output"),
+        ),
+    )
+    return a_report(plan.model_copy(update={"digest": ""}), command="validate")
+
+
 def reports() -> dict[str, Report]:
     """Return the reports by name, made anew, with a digest that says nothing of their content."""
     found = {
@@ -161,9 +175,13 @@ def reports() -> dict[str, Report]:
         "many": many(),
         "drift": drifted(),
         "no-drift": drifted(some=False),
+        "check": checked(),
         "destroy": a_report(a_plan(an_action("delete", reason=Reason.REMOVED)), command="destroy"),
     }
-    plans = {name: each.plan.model_copy(update={"digest": DIGEST}) for name, each in found.items()}
+    plans = {
+        name: each.plan.model_copy(update={"digest": DIGEST if each.plan.digest else ""})
+        for name, each in found.items()
+    }
     return {name: replace(each, plan=plans[name]) for name, each in found.items()}
 
 

@@ -116,6 +116,15 @@ def test_few_changes_are_open_and_many_are_closed() -> None:
     assert " open><summary>" not in render_html(many(1000))
 
 
+def test_a_closed_change_names_its_fields() -> None:
+    assert "parameters.lr, flavor</code></summary>" in render_html(many(1000))
+    assert "parameters.lr, flavor" not in render_html(many(20))
+
+
+def test_commands_in_a_sentence_are_code() -> None:
+    assert "<p><code>--allow-mass-delete</code> allows it.</p>" in render_html(REPORTS["kinds"])
+
+
 def test_old_and_new_stand_beside_each_other() -> None:
     text = render_html(REPORTS["kinds"])
 
@@ -123,10 +132,10 @@ def test_old_and_new_stand_beside_each_other() -> None:
     assert "<del>python train.py</del><ins>python train.py --epochs 90</ins>" in text
 
 
-def test_the_digest_and_its_command_stand_at_the_end() -> None:
-    text = render_html(REPORTS["one"])
+def test_the_digest_and_its_command_stand_before_the_actions() -> None:
+    before, _, _ = render_html(REPORTS["one"]).partition("<h2>Actions</h2>")
 
-    assert f"reconciler apply -f jobs/ --expect {DIGEST}</pre>" in text
+    assert f"reconciler apply -f jobs/ --expect {DIGEST}</pre>" in before
     assert "reconciler apply" not in render_html(REPORTS["destroy"])
 
 

@@ -82,11 +82,30 @@ def test_what_is_left_out_is_counted() -> None:
 
 
 def test_details_go_before_names_do(golden: Golden) -> None:
-    text = render_markdown(many(), limit=5_000)
+    text = render_markdown(many(), limit=4_500)
 
     assert all(f"job-{number:04}" in text for number in range(60))
     assert "Details of" in text
     golden("markdown/limited.md", text)
+
+
+def test_many_changes_are_folded_and_those_alike_are_told_once() -> None:
+    text = render_markdown(many(1000))
+
+    assert text.count("<summary>Show 250 entries</summary>") == 4
+    assert text.count("@@ flavor") == 2, "once for those replaced, once for those updated"
+    assert text.count(" (as job-0001)") == 249
+    assert "left out" not in text
+    assert sorted(re.findall(r"\bjob-\d{4}\b(?!\))", text)) == [f"job-{n:04}" for n in range(1000)]
+
+
+def test_what_interrupts_work_is_never_folded_away() -> None:
+    calm = [an_action("delete", f"job-{count}") for count in range(30)]
+    report = a_report(a_plan(*calm, an_action("delete", "busy", interrupts=True)))
+
+    before, _, folded = render_markdown(report).partition("<summary>Show 30 entries</summary>")
+    assert "- `busy` no longer in the definition; **interrupts" in before
+    assert "busy" not in folded
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -83,6 +83,10 @@ def test_a_plan_fits_its_schema(name: str) -> None:
     )
 
 
+def test_the_published_schema_changes_only_on_purpose(golden: Golden) -> None:
+    golden("json/plan-schema.json", json.dumps(plan_schema(), indent=2) + "\n")
+
+
 @pytest.mark.parametrize(
     "change",
     [{"actions": [{"kind": "explode"}]}, {"surprise": 1}, {"summary": {"create": "many"}}],

@@ -25,6 +25,7 @@ from tests.build import (
     an_actual,
     an_apply_result,
 )
+from tests.unit.render.reports import many
 
 Golden = Callable[[str, str], None]
 INK = re.compile(r"\x1b\[[0-9;]+m")
@@ -364,3 +365,18 @@ def test_verbose_names_every_failed_job() -> None:
     text = render_apply(RESULTS["many-failed"], verbose=1)
 
     assert all(f"job-{number}: create: Quota exceeded" in text for number in range(30))
+
+
+def test_a_common_change_of_many_jobs_is_told_once() -> None:
+    lines = render_plan(many(1000)).splitlines()
+
+    heads = [line for line in lines if re.match(r" *\S+ (create|replace|update|delete)\b", line)]
+    assert len(heads) == 1000, "each job has its line"
+    assert sum("parameters.lr" in line for line in lines) == 2
+    assert "-/+ replace  job-0997  definition changed (as job-0001)" in lines
+    assert len(lines) < 1020
+
+
+def test_few_jobs_are_told_whole_and_so_are_all_when_asked() -> None:
+    assert render_plan(many(20)).count("parameters.lr") == 10
+    assert render_plan(many(1000), verbose=1).count("parameters.lr  0.1 → 0.2") == 500
