@@ -20,6 +20,7 @@ ReconcilerError                  1
     ├── InvalidAnswerError           … the answer to a read makes no sense
     ├── JobNotFoundError             … there is no such job (any more)
     ├── NameTakenError               … another job bears the name
+    ├── SecretError                  … a secret's value is not at hand: nothing was sent
     └── QuotaExceededError           … the platform takes no more jobs
 
 Anything else that is raised is a bug and keeps its traceback for the report.
@@ -140,6 +141,10 @@ class JobNotFoundError(ProviderError):
 
 class NameTakenError(ProviderError):
     """Another job on the platform bears this name."""
+
+
+class SecretError(ProviderError):
+    """The value of a secret is missing, or not the planned one: nothing was sent."""
 
 
 class QuotaExceededError(ProviderError):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from reconciler.model.state import Entry, SnapshotInfo, State
+from reconciler.backends.holder import Holder
+from reconciler.model.state import Entry, Run, SnapshotInfo, State
 
 
 class StateWriter(Protocol):
@@ -18,11 +19,11 @@ class StateWriter(Protocol):
         """
         ...
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: State, run: Run | None = None) -> None:
         """Replace snapshot and journal by one snapshot of this state, atomically.
 
-        Keeps the former snapshot in the history. A crash at any instant leaves a state that
-        reads as it did before or as given.
+        Keeps the former snapshot in the history; `run` is who made that state, if it was not
+        this one. A crash at any instant leaves a state that reads as it did before or as given.
         """
         ...
 
@@ -42,7 +43,20 @@ class Backend(Protocol):
         """Hold the right to write, waiting up to `timeout` seconds for another holder.
 
         Raises `StateLockedError`, naming the holder, its host, process, command and since when.
-        The lock is free the moment its holder dies.
+        The lock is free the moment its holder dies, or (where a store cannot know) within a
+        minute.
+        """
+        ...
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lock and whether it still lives, or None when it is free."""
+        ...
+
+    def break_lock(self) -> None:
+        """Take the lock from whoever holds it, who can then write no more.
+
+        Raises `StateError` where a lock is only ever held by a living process, which must be
+        ended instead.
         """
         ...
 

@@ -6,12 +6,12 @@ everything before it. First key and last line stay as they are in every format v
 that equal their default are left out: changing a default in the model needs a new format version.
 """
 
-import gc
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,7 +21,7 @@ from reconciler.errors import StateDamagedError, StateError, StateVersionError
 from reconciler.model.address import Address
 from reconciler.model.base import Model
 from reconciler.model.job import JobRecord
-from reconciler.model.state import FORMAT_VERSION, State
+from reconciler.model.state import FORMAT_VERSION, Run, SnapshotInfo, State
 
 WAY_BACK = "`reconciler state history` lists kept snapshots; `reconciler state restore` goes back."
 
@@ -49,8 +49,8 @@ _END = re.compile(rb',\n"checksum":"sha256:([0-9a-f]{64})"\}\n')
 _END_SIZE = len(b',\n"checksum":"sha256:"}\n') + 64
 
 
-def encode(state: State) -> bytes:
-    """Return the snapshot of a state; equal states give equal bytes.
+def encode(state: State, run: Run | None = None) -> bytes:
+    """Return the snapshot of a state, as a run writes it; equal arguments give equal bytes.
 
     Raises `StateError` for text that UTF-8 cannot hold.
     """
@@ -65,7 +65,9 @@ def encode(state: State) -> bytes:
     with encoding():
         records = [_key(each) + _dump(state.records[each]) for each in sorted(state.records)]
         intents = [_key(each) + _dumps(state.intents[each]) for each in sorted(state.intents)]
-        members = to_json(head)[:-1], _block("records", records), _block("intents", intents)
+        signed = [_key("run") + _dump(run)] if run else []
+        blocks = _block("records", records), _block("intents", intents)
+        members = to_json(head)[:-1], *signed, *blocks
         body = b",\n".join(members)
     return body + b',\n"checksum":"sha256:' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 
@@ -95,14 +97,19 @@ def decode(data: bytes, where: str, migrations: Mapping[str, Migration] = MIGRAT
     """
     body = _verified(data, where)
     if older(version := _version(body), where):
-        with parsing(where), collector_paused():
-            return State.model_validate(_migrated(from_json(body), version, where, migrations))
-    with parsing(where), collector_paused():
+        with parsing(where):
+            document = _migrated(from_json(body), version, where, migrations)
+            document.pop("run", None)
+            return State.model_validate(document)
+    with parsing(where):
         return _parsed(body)
 
 
 _RECORDS = TypeAdapter(dict[Address, JobRecord])
-_ROWS = 200
+_SOME = 1 << 16
+_ROW_ENDS = b",\n"
+_RECORDS_BEGIN = b',\n"records":{\n'
+_RECORDS_END = b'\n},\n"intents":'
 
 
 def _parsed(body: bytes) -> State:
@@ -111,17 +118,49 @@ def _parsed(body: bytes) -> State:
     The layout can be relied on, since the checksum has shown that these are our own bytes; a line
     break never stands inside a JSON string.
     """
-    head, found, rest = body.partition(b',\n"records":{\n')
-    if not found:
-        return State.model_validate_json(body)
-    lines, _, intents = rest.partition(b'\n},\n"intents":')
-    rows = lines.split(b",\n")
+    head = body.find(_RECORDS_BEGIN)
+    begin = head + len(_RECORDS_BEGIN)
+    end = body.find(_RECORDS_END, begin)
+    if head < 0 or end < 0:
+        return State.model_validate_json(_unsigned(body))
     records: dict[Address, JobRecord] = {}
-    for start in range(0, len(rows), _ROWS):
-        some = b",".join(rows[start : start + _ROWS])
-        records.update(_RECORDS.validate_json(b"{" + some + b"}"))
-    state = State.model_validate_json(head + b',"intents":' + intents)
+    while begin < end:
+        cut = body.find(_ROW_ENDS, begin + _SOME, end)
+        cut = end if cut < 0 else cut
+        records |= _RECORDS.validate_json(b"{" + body[begin:cut] + b"}")
+        begin = cut + len(_ROW_ENDS)
+    intents = body[end + len(_RECORDS_END) :]
+    state = State.model_validate_json(_unsigned(body[:head]) + b',"intents":' + intents)
     return state.model_copy(update={"records": records})
+
+
+_SIGNATURE = re.compile(rb',\n"run":(\{.*\})')
+"""The second line, if it tells which run wrote the snapshot; a string never holds a line break."""
+
+
+def _signature(body: bytes) -> re.Match[bytes] | None:
+    return _SIGNATURE.match(body, max(0, body.find(b"\n") - 1))
+
+
+def _unsigned(body: bytes) -> bytes:
+    """Return a document without the run that wrote it, which is no part of the state."""
+    found = _signature(body)
+    return body[: found.start()] + body[found.end() :] if found else body
+
+
+def info(data: bytes, name: str, saved_at: datetime, where: str) -> SnapshotInfo:
+    """Return what a snapshot is, for the history; `saved_at` is for one that does not tell itself.
+
+    Raises as `decode` does.
+    """
+    serial, jobs = decode_head(data, where).serial, count_jobs(data, where)
+    found = _signature(data[:_HEAD_SIZE])
+    with parsing(where):
+        run = Run.model_validate_json(found[1]) if found else None
+    return SnapshotInfo(name, serial, run.at if run else saved_at, jobs, run)
+
+
+_HEAD_SIZE = 1 << 20
 
 
 def decode_head(data: bytes, where: str) -> State:
@@ -141,7 +180,7 @@ def count_jobs(data: bytes, where: str) -> int:
     body = _verified(data, where)
     if older(_version(body), where):
         return len(decode(data, where).records)
-    with parsing(where), collector_paused():
+    with parsing(where):
         records = from_json(body).get("records", {})
     if not isinstance(records, dict):
         raise damaged(where, "its records are none")
@@ -241,18 +280,6 @@ def encoding() -> Iterator[None]:
     except (PydanticSerializationError, UnicodeEncodeError) as error:
         detail = "A name or value holds a character that UTF-8 cannot express."
         raise StateError("The state cannot be written", detail) from error
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking what is being built: half the time of loading."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 _OBEYED = re.compile(

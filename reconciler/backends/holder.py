@@ -74,15 +74,25 @@ def from_bytes(data: bytes) -> Holder:
     return Holder(text.holder, text.host, text.pid, text.command, text.since)
 
 
-def locked(where: str, holder: Holder, *, now: datetime, waited: float = 0.0) -> StateLockedError:
-    """Return the error that names the holder; `waited` is in seconds."""
-    facts = [
+def holder_words(holder: Holder, *, now: datetime) -> str:
+    """Say who holds a lock, since when, and whether it is known to live."""
+    facts = ", ".join(fact for fact in _facts(holder, now) if fact)
+    return f"{facts}. {'It is alive.' if holder.alive else 'It no longer lives.'}"
+
+
+def _facts(holder: Holder, now: datetime) -> list[str]:
+    return [
         f"Held by {holder.user or 'someone unknown'}"
         + (f" on {holder.host}" if holder.host else ""),
         f"process {holder.pid}" if holder.pid else "",
         f"running `{holder.command}`" if holder.command else "",
         _since(holder.since, now),
     ]
+
+
+def locked(where: str, holder: Holder, *, now: datetime, waited: float = 0.0) -> StateLockedError:
+    """Return the error that names the holder; `waited` is in seconds."""
+    facts = _facts(holder, now)
     after = f" after waiting {waited:g} s" if waited else ""
     return StateLockedError(
         "The state is locked",

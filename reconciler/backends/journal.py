@@ -20,7 +20,6 @@ from pydantic_core import from_json, to_json
 from reconciler.backends.codec import (
     MIGRATIONS,
     Migration,
-    collector_paused,
     damaged,
     encoding,
     older,
@@ -100,8 +99,7 @@ def decode(data: bytes, where: str, migrations: Mapping[str, Migration] = MIGRAT
     if not bodies:
         return Journal()
     header = _header(bodies[0], f"{where}:1", migrations)
-    with collector_paused():
-        entries = _entries(bodies[1:], header.format_version, where, migrations)
+    entries = _entries(bodies[1:], header.format_version, where, migrations)
     return Journal(header, entries, size, crc)
 
 

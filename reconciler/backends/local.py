@@ -9,14 +9,17 @@ written meanwhile can only be newer than the journal it saw.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reconciler.backends import codec, durable, journal, lockfile
 from reconciler.backends.holder import Holder
+from reconciler.backends.sealing import NoSeal, Seal, opened_lines
+from reconciler.backends.signing import Author
 from reconciler.errors import StateDamagedError, StateError, UsageError
-from reconciler.model.state import FORMAT_VERSION, Entry, SnapshotInfo, State
+from reconciler.model.state import FORMAT_VERSION, Entry, Run, SnapshotInfo, State
 
 KEPT_BACKUPS = 10
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -26,10 +29,11 @@ _KEPT = re.compile(r"(\d+)\.(\d{8}T\d{6}\.\d{6}Z)\.json")
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The paths of one state."""
+    """The paths of one state, and how what is in them is encrypted."""
 
     folder: Path
     stack: str
+    seal: Seal
 
     @property
     def snapshot(self) -> Path:
@@ -75,11 +79,18 @@ class LocalBackend:
     Reading takes no lock and changes nothing.
     """
 
-    def __init__(self, folder: Path, stack: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        author: Author | None = None,
+        seal: Seal | None = None,
+    ) -> None:
         """Name the folder and the stack; `UsageError` for a stack that is no file name."""
         if stack in ("", ".", "..") or re.search(r"[/\\\0]", stack):
             raise UsageError("Not a stack name", f"{stack!r} cannot be part of a file's name.")
-        self._files = _Files(folder, stack)
+        self._files = _Files(folder, stack, seal or NoSeal())
+        self._author = author or Author()
 
     @property
     def folder(self) -> Path:
@@ -96,7 +107,7 @@ class LocalBackend:
         durable.create_folder(self._files.folder)
         with lockfile.hold(self._files.lock, command=command, timeout=timeout):
             durable.remove_temporaries(self._files.snapshot)
-            writer = LocalWriter(self._files)
+            writer = LocalWriter(self._files, partial(self._author.run, command))
             try:
                 yield writer
             finally:
@@ -105,6 +116,14 @@ class LocalBackend:
     def holder(self) -> Holder | None:
         """Return who holds the lock, or None when it is free; a holder found is alive."""
         return lockfile.holder(self._files.lock)
+
+    def break_lock(self) -> None:
+        """Refuse: the kernel frees this lock the moment its holder ends."""
+        raise StateError(
+            "The holder is alive",
+            str(self.holder() or "It has just ended."),
+            "A lock on a local file ends with its process; wait for it, or end that process.",
+        )
 
     def history(self) -> Sequence[SnapshotInfo]:
         """Return the snapshots that can be restored, newest first.
@@ -115,11 +134,11 @@ class LocalBackend:
         found = []
         for name in self._names():
             try:
-                jobs = codec.count_jobs(*self._kept_bytes(name))
+                data, where = self._kept_bytes(name)
+                saved_at = datetime.strptime(_age(name)[0], _STAMP).replace(tzinfo=UTC)
+                found.append(codec.info(data, name, saved_at, where))
             except StateError:
                 continue
-            saved_at = datetime.strptime(_age(name)[0], _STAMP).replace(tzinfo=UTC)
-            found.append(SnapshotInfo(name, _age(name)[1], saved_at, jobs))
         return tuple(found)
 
     def restore(self, name: str) -> State:
@@ -134,9 +153,9 @@ class LocalBackend:
     def _kept_bytes(self, name: str) -> tuple[bytes, str]:
         """Return a snapshot of the history, and where it is."""
         kept = self._files.backups / name
-        if (data := durable.read_bytes(kept)) is not None:
-            return data, str(kept)
-        return durable.read_bytes(self._files.snapshot) or b"", str(self._files.snapshot)
+        where = kept if kept.exists() else self._files.snapshot
+        data = durable.read_bytes(where) or b""
+        return self._files.seal.open(data, "snapshot", str(where)), str(where)
 
     def _names(self) -> list[str]:
         """Return the names in the history, newest first, each once."""
@@ -152,16 +171,28 @@ class LocalBackend:
 
 def _read(files: _Files, decode: _Decode = codec.decode) -> _Stored:
     """Read both files, the journal first; `decode` may leave out what its caller does not need."""
-    entries = journal.decode(durable.read_bytes(files.journal) or b"", str(files.journal))
+    entries = _read_journal(files)
     snapshot = _read_snapshot(files, decode)
     return _Stored(snapshot, entries, journal.folded(snapshot, entries, str(files.journal)))
+
+
+def _read_journal(files: _Files) -> journal.Journal:
+    """Read the journal; its `size` is that of the file's intact part, encrypted or not."""
+    where = str(files.journal)
+    opened = opened_lines(durable.read_bytes(files.journal) or b"", files.seal, where)
+    entries = journal.decode(opened.data, where)
+    intact = next((at for at, size in opened.ends if size == entries.size), None)
+    if intact is None or entries.size < opened.least:
+        raise codec.damaged(where, "what is encrypted there does not follow what stands before")
+    return replace(entries, size=intact)
 
 
 def _read_snapshot(files: _Files, decode: _Decode = codec.decode_head) -> State | None:
     data = durable.read_bytes(files.snapshot)
     if data is None:
         return None
-    state = decode(data, str(files.snapshot))
+    where = str(files.snapshot)
+    state = decode(files.seal.open(data, "snapshot", where), where)
     if state.stack != files.stack:
         detail = f"{files.snapshot} belongs to stack {state.stack!r}, not to {files.stack!r}."
         raise StateError("The state belongs to another stack", detail)
@@ -208,9 +239,11 @@ class LocalWriter:
     not must not be built upon.
     """
 
-    def __init__(self, files: _Files) -> None:
-        """Take the paths; nothing is read or opened before it is needed."""
+    def __init__(self, files: _Files, sign: Callable[[Sequence[Entry]], Run]) -> None:
+        """Take the paths, and who signs; nothing is read or opened before it is needed."""
         self._files = files
+        self._sign = sign
+        self._entries: list[Entry] = []
         self._refusal = ""
         self._position: _Position | None = None
         self._file: durable.AppendFile | None = None
@@ -225,15 +258,17 @@ class LocalWriter:
             return
         begun = at.size > 0
         lines, crc = journal.encode(entries if begun else (at.header, *entries), at.crc)
+        lines = self._files.seal.seal(lines, "journal")
         with self._writing():
             if self._file is None:
                 self._file = durable.AppendFile(self._files.journal, at.size)
             self._file.append(lines)
+            self._entries += entries
             self._position = _Position(
                 at.header, journal.serial_after(at.serial, entries), at.size + len(lines), crc
             )
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: State, run: Run | None = None) -> None:
         """Replace snapshot and journal by one snapshot of this state, atomically.
 
         The former snapshot goes to the history, which keeps the last ten. Damaged files are
@@ -244,17 +279,19 @@ class LocalWriter:
         self._check_open()
         is_damaged = False
         try:
-            at = self._position or _position(_read(self._files, codec.decode_head))
+            at = self._position or self._positioned(_read(self._files, codec.decode_head))
         except StateDamagedError:
             at, is_damaged = _salvaged(self._files), True
         self._check_succession(state, at)
-        snapshot = codec.encode(state)
+        snapshot = codec.encode(state, run or self._sign(self._entries))
+        snapshot = self._files.seal.seal(snapshot, "snapshot")
         with self._writing():
             self._close_file()
             self._keep_former(at)
             durable.replace(self._files.snapshot, snapshot)
             self._clear_journal(keep=is_damaged)
             self._prune()
+            self._entries.clear()
             self._position = _Position(journal.header_for(state), state.serial)
 
     def close(self) -> None:
@@ -267,7 +304,7 @@ class LocalWriter:
         self._check_open()
         if self._position is None:
             stored = _read(self._files, codec.decode_head)
-            self._position = _position(stored)
+            self._position = self._positioned(stored)
             header = stored.journal.header
             if header and header.format_version != FORMAT_VERSION and (state := self._whole()):
                 self.checkpoint(state)  # never add to a journal of an older format
@@ -275,6 +312,10 @@ class LocalWriter:
             detail = f"{self._files.snapshot} must be written before {self._files.journal}."
             raise StateError("There is no state to add to", detail)
         return self._position
+
+    def _positioned(self, stored: _Stored) -> _Position | None:
+        self._entries = [*stored.journal.entries]
+        return _position(stored)
 
     def _whole(self) -> State | None:
         return _read(self._files).state

@@ -2,15 +2,17 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from reconciler.backends.holder import Holder, locked, this_process
+from reconciler.backends.signing import Author
 from reconciler.errors import StateError
-from reconciler.model.state import Entry, SnapshotInfo, State, fold
+from reconciler.model.state import Entry, Run, SnapshotInfo, State, fold
 
 _Operation = Literal["append", "checkpoint"]
 
@@ -28,7 +30,7 @@ class _Store:
     """What outlives a writer: snapshots, the journal, call counts, and the faults to come."""
 
     stack: str
-    snapshots: list[tuple[State, datetime]] = field(default_factory=list)
+    snapshots: list[tuple[State, datetime, Run]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     faults: list[_Fault] = field(default_factory=list)
     calls: Counter[_Operation] = field(default_factory=Counter)
@@ -57,8 +59,9 @@ class MemoryBackend:
     as a file would.
     """
 
-    def __init__(self, stack: str = "test") -> None:
+    def __init__(self, stack: str = "test", author: Author | None = None) -> None:
         self._store = _Store(stack)
+        self._author = author or Author()
         self._mutex = threading.Lock()
         self._holder: Holder | None = None
 
@@ -100,7 +103,7 @@ class MemoryBackend:
             where, who = f"memory:{self._store.stack}", self._holder or Holder()
             raise locked(where, who, now=datetime.now(UTC), waited=timeout)
         self._holder = this_process(command)
-        writer = MemoryWriter(self._store)
+        writer = MemoryWriter(self._store, partial(self._author.run, command))
         try:
             yield writer
         finally:
@@ -112,18 +115,22 @@ class MemoryBackend:
         """Return who holds the lock, or None when it is free."""
         return self._holder
 
+    def break_lock(self) -> None:
+        """Refuse: the holder is this very process."""
+        raise StateError("The holder is alive", f"It is this process: {self._holder}.")
+
     def history(self) -> Sequence[SnapshotInfo]:
         """Return the snapshots that can be restored, newest first, the present one included."""
         return tuple(
             SnapshotInfo(
-                f"{self._store.stack}.{number}", state.serial, saved_at, len(state.records)
+                f"{self._store.stack}.{number}", state.serial, saved_at, len(state.records), run
             )
-            for number, (state, saved_at) in reversed([*enumerate(self._store.snapshots)])
+            for number, (state, saved_at, run) in reversed([*enumerate(self._store.snapshots)])
         )
 
     def restore(self, name: str) -> State:
         """Return a kept snapshot by the name that `history` gives; `StateError` if unknown."""
-        for number, (state, _) in enumerate(self._store.snapshots):
+        for number, (state, *_) in enumerate(self._store.snapshots):
             if name == f"{self._store.stack}.{number}":
                 return state
         raise StateError("No such snapshot", f"{name!r} is not in the history.")
@@ -132,8 +139,9 @@ class MemoryBackend:
 class MemoryWriter:
     """The right to write a `MemoryBackend`; after a failure it takes nothing more."""
 
-    def __init__(self, store: _Store) -> None:
+    def __init__(self, store: _Store, sign: Callable[[Sequence[Entry]], Run]) -> None:
         self._store = store
+        self._sign = sign
         self._refusal = ""
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -145,7 +153,7 @@ class MemoryWriter:
             with self._writing("append"):
                 self._store.entries.extend(entries)
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: State, run: Run | None = None) -> None:
         """Replace snapshot and journal; refuse another stack, lineage, or an earlier serial."""
         self._check_open()
         present = self._store.read()
@@ -157,7 +165,8 @@ class MemoryWriter:
             detail = f"The present one is {present.serial}, past {state.serial}."
             raise StateError("The state's serial would go back", detail)
         with self._writing("checkpoint"):
-            self._store.snapshots.append((state, datetime.now(UTC)))
+            by = run or self._sign(self._store.entries)
+            self._store.snapshots.append((state, by.at, by))
             self._store.entries.clear()
 
     def close(self) -> None:

@@ -18,10 +18,11 @@ from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
 from reconciler.engine.apply import Approval, apply, apply_saved
 from reconciler.engine.context import Context
-from reconciler.engine.outcomes import wait
 from reconciler.engine.plan import Request
 from reconciler.engine.staleness import check_digest, check_expected
+from reconciler.engine.walking import Walked, request_of, see_through, waiting_in
 from reconciler.errors import InterruptedRunError, UsageError
+from reconciler.model.address import Address
 from reconciler.model.events import Event
 from reconciler.model.plan import Plan, PlanPlatform
 from reconciler.model.report import ApplyResult, Report, Result
@@ -57,6 +58,7 @@ class Applying:
         self.output = Output(settings, FORMATS)
         self.workspace = Workspace(settings)
         self.interrupts = Interrupts()
+        self._approved: Plan | None = None
 
     def apply(self) -> int:
         """Plan, ask, carry out, and with `--wait` see the jobs through to their ends."""
@@ -89,7 +91,8 @@ class Applying:
                 fail_fast=self.choices.fail_fast,
             )
             code = self._conclude(result)
-            return self._wait(context, None, code)
+            request = request_of(saved, self.workspace.consent)
+            return self._wait(context, request, code, awaited=None)
 
     @contextmanager
     def _context(self, plan: Plan | None = None) -> Iterator[tuple[Context, PlanPlatform]]:
@@ -116,37 +119,41 @@ class Applying:
     def _carry_out(self, context: Context, request: Request) -> int:
         approval = Approval(self._confirm, self.choices.expect)
         result = apply(context, request, approval, fail_fast=self.choices.fail_fast)
-        return self._wait(context, request, self._conclude(result))
+        awaited = [each for each in request.desired if each in request.selection]
+        return self._wait(context, request, self._conclude(result), awaited=awaited)
 
-    def _wait(self, context: Context, request: Request | None, code: int) -> int:
-        """With `--wait`: wait for the jobs, retry as defined, tell how they ended."""
+    def _wait(
+        self, context: Context, request: Request, code: int, *, awaited: list[Address] | None
+    ) -> int:
+        """With `--wait`: see the jobs through, begin what waited, retry, tell how all ended."""
         if not self.choices.wait or self.interrupts.stop.is_set():
             return code
         self.interrupts.end_changes()
-        addresses = None
-        if request is not None:
-            addresses = sorted(a for a in request.desired if a in request.selection)
-        ended = wait(context, addresses)
-        while request is not None and ended.unsuccessful:
-            retries = replace(request, retries_only=True)
-            again = Approval(self._show_and_begin)
-            result = apply(context, retries, again, fail_fast=self.choices.fail_fast)
-            self.interrupts.end_changes()
-            if not result.of(Result.DONE):
-                break
-            ended = wait(context, addresses)
+        walked = see_through(
+            context,
+            request,
+            waiting_in(self._approved) if self._approved else {},
+            awaited=awaited,
+            confirm=self._show_step,
+            between=self.interrupts.end_changes,
+            fail_fast=self.choices.fail_fast,
+        )
         self._renew_progress()
-        if failure := failure_of(context, ended):
+        return self._tell_ends(context, walked, code)
+
+    def _tell_ends(self, context: Context, walked: Walked, code: int) -> int:
+        if walked.left:
+            self.output.say(f"Still waiting for other jobs: {', '.join(sorted(walked.left))}.")
+        if failure := failure_of(context, walked.ended):
             raise failure
-        if ended.rows:
-            many = len(ended.rows) > 1
-            self.output.say(
-                f"All {len(ended.rows)} jobs succeeded." if many else "The job succeeded."
-            )
+        if rows := walked.ended.rows:
+            many = len(rows) > 1
+            self.output.say(f"All {len(rows)} jobs succeeded." if many else "The job succeeded.")
         return code
 
     def _confirm(self, report: Report) -> bool:
         """Show the plan and ask, unless the approval was given beforehand."""
+        self._approved = report.plan
         self._show(report)
         if report.plan.is_empty or self.choices.auto_approve or self.choices.expect:
             self.interrupts.begin_changes()
@@ -158,7 +165,15 @@ class Applying:
         return approved
 
     def _show_and_begin(self, report: Report) -> bool:
+        self._approved = report.plan
         self._show(report)
+        self.interrupts.begin_changes()
+        return True
+
+    def _show_step(self, report: Report) -> bool:
+        """Show what goes on now of a plan that was approved before, if anything does."""
+        if not report.plan.is_empty:
+            self._show(report)
         self.interrupts.begin_changes()
         return True
 
@@ -175,7 +190,7 @@ class Applying:
         """Show what was done; return the exit code that it has."""
         if self.output.is_json:
             self.progress(Event(type="summary", data=apply_document(result)))
-        elif result.results or result.recovered:
+        elif result.results or result.recovered or result.moved:
             self._renew_progress()
             self.output.say("")
             self._show_result(result)

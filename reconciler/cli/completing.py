@@ -54,6 +54,13 @@ def _snapshots(workspace: "Workspace") -> Iterable[str]:
     return [each.name for each in workspace.backend(workspace.stack).history()]
 
 
+def _profiles(workspace: "Workspace") -> Iterable[str]:
+    from reconciler.definition import loader
+
+    files = workspace.settings.files
+    return loader.profiles([Path(file) for file in files] or loader.default_paths(Path()))
+
+
 def _formats(_: "Workspace") -> Iterable[str]:
     from reconciler.cli.plans import FORMATS
 
@@ -71,6 +78,9 @@ addresses = _offering(_recorded, _defined)
 
 snapshots = _offering(_snapshots)
 """Names of kept snapshots."""
+
+profiles = _offering(_profiles)
+"""Names of the definition's profiles."""
 
 formats = _offering(_formats)
 """Names of report formats."""

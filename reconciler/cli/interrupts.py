@@ -16,11 +16,13 @@ class Interrupts:
 
     From `begin_changes` on, the first sets `stop`: nothing new is begun, what is in flight is
     finished and recorded. The second leaves at once; the journal knows what was in flight.
+    `received` is the first signal's number.
     """
 
     def __init__(self) -> None:
         """Start in the reading phase."""
         self.stop = threading.Event()
+        self.received: int | None = None
         self._changing = False
 
     def begin_changes(self) -> None:
@@ -43,7 +45,8 @@ class Interrupts:
             for each, handler in former.items():
                 signal.signal(each, handler)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.received = self.received or number
         if not self._changing:
             self.stop.set()
             raise KeyboardInterrupt

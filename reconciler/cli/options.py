@@ -64,11 +64,32 @@ definition_options = _all(
         metavar="NAME=VALUE",
         help="Set a variable of the definition (repeatable).",
     ),
+    option(
+        "--profile",
+        to="profile",
+        metavar="NAME",
+        shell_complete=completing.profiles,
+        help="Lay this profile over the definition.",
+    ),
 )
-"""Which definition, with which variables."""
+"""Which definition, with which variables and which profile."""
 
 state_options = _all(
     option("--state", to="state", metavar="URL", help="Where state is kept. Default: file:state"),
+    option(
+        "--state-key",
+        to="state_key",
+        metavar="FILE",
+        type=click.Path(),
+        help="Encrypt the state with the key in this file, or RECONCILER_STATE_PASSPHRASE.",
+    ),
+    option(
+        "--old-state-key",
+        to="old_state_key",
+        metavar="FILE",
+        type=click.Path(),
+        help="Also read what another key encrypted; or RECONCILER_OLD_STATE_PASSPHRASE.",
+    ),
     option(
         "--lock-timeout",
         to="lock_timeout",
@@ -162,6 +183,13 @@ adopt_option = option(
     to="adopt",
     is_flag=True,
     help="Take over existing jobs whose name and configuration are as defined.",
+)
+
+graph_option = option(
+    "--graph",
+    metavar="FORMAT",
+    type=click.Choice(["mermaid", "dot", "svg"]),
+    help="Show which job depends on which instead of the plan: mermaid, dot or svg.",
 )
 
 delete_timeout_option = option(

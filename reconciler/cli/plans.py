@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from reconciler.cli.output import PLAIN_FORMATS, Output, Renderer
-from reconciler.errors import PlanFileError, RefusedError
+from reconciler.errors import PlanFileError, RefusedError, UsageError
 from reconciler.model.plan import REFUSALS, Plan
 from reconciler.model.report import Report
 
@@ -36,6 +36,27 @@ def renderers(report: Report, output: Output) -> dict[str, Renderer]:
         "json": lambda: plan_json(report.plan),
         **documents(report, output),
     }
+
+
+def with_graph(
+    shown: dict[str, Renderer], plan: Plan, graph: str | None, output: Output
+) -> dict[str, Renderer]:
+    """Return the renderers with the dependency graph in the place of the terminal's plan."""
+    if graph is None:
+        return shown
+    if not output.is_terminal:
+        raise UsageError(
+            "Two reports want the same place",
+            "The graph goes to stdout, and so does the report.",
+            "Give the report a file: `--report json=plan.json`.",
+        )
+
+    def drawn() -> str:
+        from reconciler.render.graph_text import render_graph
+
+        return render_graph(plan, graph)
+
+    return shown | {"terminal": drawn}
 
 
 def documents(report: Report, output: Output) -> dict[str, Renderer]:

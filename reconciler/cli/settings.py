@@ -11,6 +11,8 @@ class Settings:
     variables: tuple[str, ...] = ()
     profile: str | None = None
     state: str | None = None
+    state_key: str | None = None
+    old_state_key: str | None = None
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     parallelism: int = 10

@@ -20,6 +20,7 @@ from reconciler.model.policy import Policies
 
 if TYPE_CHECKING:
     from reconciler.backends.base import Backend
+    from reconciler.backends.sealing import Seal
     from reconciler.engine.context import Context
     from reconciler.engine.plan import Request
     from reconciler.model.state import State
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = Path("state")
 LOCAL_STORE = STATE_FOLDER / "local"
 BUCKETS = "buckets"
+V2 = "modelarts/v2"
 
 
 class Workspace:
@@ -50,7 +52,10 @@ class Workspace:
 
         paths = [Path(file) for file in self.settings.files] or loader.default_paths(Path())
         definition = loader.load(
-            paths, variables=_pairs(self.settings.variables), environment=os.environ
+            paths,
+            variables=_pairs(self.settings.variables),
+            environment=os.environ,
+            profile=self.settings.profile,
         )
         dialect = _dialect(definition.platform.api)
         problems: list[Diagnostic] = []
@@ -72,6 +77,13 @@ class Workspace:
 
         return check_jobs(self.definition.policies, self.definition.jobs.values())
 
+    def check_expressible(self, api: str) -> None:
+        """Raise `DefinitionError` with every field that another API version cannot express."""
+        dialect = _dialect(api)
+        jobs = self.definition.jobs.values()
+        if problems := [each for job in jobs for each in dialect.problems(job)]:
+            raise DefinitionError(f"The definition is not fit for {api} yet", problems)
+
     @property
     def stack(self) -> str:
         """The definition's stack; without a definition, the only one that state is kept of."""
@@ -91,9 +103,32 @@ class Workspace:
 
     def backend(self, stack: str) -> "Backend":
         """Return where the stack's state is kept."""
-        from reconciler.backends.url import open_backend
+        return self.backend_at(self.settings.state, stack)
 
-        return open_backend(self.settings.state, stack, STATE_FOLDER)
+    def backend_at(self, url: str | None, stack: str, *, may_be_open: bool = False) -> "Backend":
+        """Return the place that a URL names for a stack; what is written there is signed.
+
+        It is encrypted if there is a key; what is there and is not is then refused, unless it
+        `may_be_open`.
+        """
+        from reconciler.backends.signing import Author
+        from reconciler.backends.url import open_backend
+        from reconciler.cli.revision import commit_of
+
+        first = Path(self.settings.files[0]) if self.settings.files else Path()
+        folder = first if first.is_dir() else first.parent
+        author, seal = Author(lambda: commit_of(folder)), self._seal(stack, may_be_open)
+        return open_backend(url, stack, STATE_FOLDER, author, seal)
+
+    def _seal(self, stack: str, may_be_open: bool) -> "Seal | None":
+        """Return how the state is encrypted, if a key was given for it."""
+        from reconciler.backends.sealing import make_seal
+        from reconciler.cli.secrets import state_secret
+
+        current = state_secret(self.settings.state_key, "RECONCILER_STATE_PASSPHRASE")
+        other = state_secret(self.settings.old_state_key, "RECONCILER_OLD_STATE_PASSPHRASE")
+        others = [other] if other else []
+        return make_seal(stack, current, others, may_be_open=may_be_open)
 
     @property
     def selection(self) -> "Selection":
@@ -114,7 +149,13 @@ class Workspace:
         """What a further command needs to mean the same stack: ` -f examples/01-quickstart`."""
         pairs = [("-f", file) for file in self.settings.files]
         pairs += [("--var", variable) for variable in self.settings.variables]
-        pairs += [("--state", self.settings.state)] if self.settings.state else []
+        pairs += [("--profile", self.settings.profile)] if self.settings.profile else []
+        if self.settings.state:
+            from reconciler.backends.url import without_password
+
+            pairs.append(("--state", without_password(self.settings.state)))
+        if self.settings.state_key:
+            pairs.append(("--state-key", self.settings.state_key))
         return "".join(f" {name} {shlex.quote(value)}" for name, value in pairs)
 
     def request(self, platform: PlanPlatform, command: str) -> "Request":
@@ -139,6 +180,8 @@ class Workspace:
             policies=policies,
             labels={each.address: each.labels for each in jobs.values()} if policies else {},
             ignored_drift=self.definition.ignored_drift,
+            moved=self.definition.moved,
+            removed=self.definition.removed,
         )
 
     @contextmanager
@@ -149,11 +192,12 @@ class Workspace:
         emit: Callable[[Event], None] = lambda _: None,
         stop: threading.Event | None = None,
         plan: Plan | None = None,
+        api: str | None = None,
     ) -> Iterator[tuple["Context", PlanPlatform]]:
         """Yield a context for the engine and the platform that it leads to.
 
-        A saved plan brings its own platform; otherwise the definition's is meant. The
-        connections are dropped at the end.
+        A saved plan brings its own platform; otherwise the definition's is meant, through
+        another `api` if one is given. The connections are dropped at the end.
         """
         from reconciler.engine.context import Context, Timing
 
@@ -163,6 +207,7 @@ class Workspace:
             if plan
             else (self.definition.platform, self._folder)
         )
+        settings = settings.model_copy(update={"api": api}) if api else settings
         provider = self._connect(settings, folder, stop)
         try:
             platform = _platform(settings, provider.identity)
@@ -177,6 +222,7 @@ class Workspace:
                 full_refresh=self.settings.refresh == "full",
                 lock_timeout=self.settings.lock_timeout,
                 timing=Timing(delete_timeout=self.settings.delete_timeout),
+                environment=os.environ,
             )
             yield context, platform
         finally:
@@ -189,8 +235,7 @@ class Workspace:
     def _connect(
         self, settings: PlatformSettings, folder: Path, stop: threading.Event
     ) -> "Provider":
-        from reconciler.providers.modelarts.v1.client import connect
-
+        connect = _connector(settings.api)
         if settings.endpoint != LOCAL:
             return connect(settings, parallelism=self.settings.parallelism, stop=stop)
         url, credentials = _local(folder)
@@ -227,10 +272,24 @@ def _local(folder: Path) -> tuple[str, "Credentials"]:
 
 
 def _dialect(api: str) -> "Dialect":
+    if api == V2:
+        from reconciler.providers.modelarts.v2.dialect import DialectV2
+
+        return DialectV2()
     from reconciler.providers.modelarts.v1.dialect import DialectV1
 
-    dialects = {"modelarts/v1": DialectV1}
-    return dialects[api]()
+    return DialectV1()
+
+
+def _connector(api: str) -> "Callable[..., Provider]":
+    """Return what connects to a platform that speaks this API; imports that version alone."""
+    if api == V2:
+        from reconciler.providers.modelarts.v2 import client as v2
+
+        return v2.connect
+    from reconciler.providers.modelarts.v1 import client as v1
+
+    return v1.connect
 
 
 def _platform(settings: PlatformSettings, identity: PlatformIdentity) -> PlanPlatform:

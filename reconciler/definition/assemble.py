@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.definition import endpoints, policies, schema
+from reconciler.definition import endpoints, moves, policies, profiles, schema
 from reconciler.definition.compounds import Object
 from reconciler.definition.jobs import Builder
 from reconciler.definition.problems import Problems, did_you_mean
@@ -12,10 +12,10 @@ from reconciler.definition.references import References
 from reconciler.definition.shapes import BROKEN, Scope, Text
 from reconciler.definition.tree import MappingNode, Mark, Value, kind_of, quote
 from reconciler.model.definition import Definition, SourceFile
-from reconciler.model.platform import LOCAL, PlatformSettings
+from reconciler.model.platform import CATALOG, LOCAL, PlatformSettings
 from reconciler.model.policy import Policies
 
-_MERGED: Final = ("variables", "defaults", "jobs", "policies")
+_MERGED: Final = ("variables", "defaults", "jobs", "policies", "profiles")
 _STACK = Text("Stack.", pattern=schema.STACK_NAME, rule=schema.STACK_RULE)
 
 
@@ -48,15 +48,20 @@ def assemble(
     *,
     variables: Mapping[str, str],
     environment: Mapping[str, str],
+    profile: str | None = None,
     problems: Problems,
     complete: bool,
 ) -> Definition | None:
     """Return the definition that the documents form, or None when problems were told.
 
     Unless `complete`, a file could not be read: nothing is called missing or unknown then that
-    it may hold.
+    it may hold. Raises UsageError when there is no profile of the name.
     """
     sections = _gather(trees, problems)
+    profiles.check(sections.merged["profiles"], problems)
+    if profile is not None:
+        chosen = profiles.choose(sections.merged["profiles"], profile, complete=complete)
+        _lay_over(sections, chosen)
     if complete:
         _require(sections, trees, problems)
     _check_version(sections.single.get("version", ()), problems)
@@ -66,7 +71,7 @@ def assemble(
     references = References(problems, environment, texts, complete=complete)
     stack = _stack(sections.single.get("stack", ()), problems)
     platform = _platform(sections.single.get("platform", ()), references, problems)
-    builder = Builder(problems, references, sections.merged["defaults"])
+    builder = Builder(problems, references, sections.merged["defaults"], complete=complete)
     jobs = builder.build(sections.merged["jobs"])
     demands = _policies(sections, references, problems)
     ignored = [
@@ -74,9 +79,42 @@ def assemble(
         for drift in sections.single.get("drift", ())
         for entry in policies.ignored_drift(drift.value, drift.mark, references, problems)
     ]
+    scope = Scope(problems, references)
+    removed = moves.read_removed(_written("removed", sections), builder.links, scope)
+    moved = moves.read_moved(_written("moved", sections), builder.links, removed, scope)
     if problems.count or stack is None or platform is None:
         return None
-    return Definition(stack, platform, jobs, sources, demands, tuple(ignored))
+    return Definition(stack, platform, jobs, sources, demands, tuple(ignored), moved, removed)
+
+
+def _lay_over(sections: _Sections, profile: MappingNode) -> None:
+    """Lay a profile over what the files say together."""
+    single, merged = sections.single, sections.merged
+    for key, value, key_mark, mark in profile.entries():
+        entry = _Entry(value, key_mark, mark)
+        if key == "stack" and value is not None:
+            single["stack"] = [entry]
+        elif isinstance(value, MappingNode):
+            if key == "platform":
+                single["platform"] = [
+                    _Entry(profiles.over_platform(base.value, value), base.key_mark, base.mark)
+                    if isinstance(base.value, MappingNode)
+                    else base
+                    for base in single.get("platform", [_Entry(MappingNode(mark), key_mark, mark)])
+                ]
+            elif over := _OVERS.get(key):
+                merged[key] = over(merged[key], value)
+
+
+_OVERS: Final[Mapping[str, profiles.Merge]] = {
+    "variables": profiles.over_variables,
+    "defaults": profiles.over_job,
+    "jobs": profiles.over_jobs,
+}
+
+
+def _written(section: str, sections: _Sections) -> list[tuple[Value, Mark]]:
+    return [(each.value, each.mark) for each in sections.single.get(section, ())]
 
 
 def _gather(trees: Sequence[MappingNode], problems: Problems) -> _Sections:
@@ -227,13 +265,6 @@ def _platform(
     settings, node = read[0], entries[0].value
     if settings is BROKEN or not isinstance(node, MappingNode):
         return None
-    if settings.get("api") == "modelarts/v2":
-        scope.tell(
-            node.value_mark("api"),
-            "API version is not available yet",
-            "modelarts/v2 is known, but this program cannot speak it yet.",
-            "Write `api: modelarts/v1`.",
-        )
     if "project" in settings and "project_id" in settings:
         scope.tell(
             node.key_mark("project_id"),
@@ -271,12 +302,12 @@ def _once(
 
 def _check_url(settings: dict[str, Any], key: str, node: MappingNode, scope: Scope) -> None:
     text = settings.get(key)
-    if not isinstance(text, str) or (key == "endpoint" and text == LOCAL):
+    if not isinstance(text, str) or (key == "endpoint" and text in (LOCAL, CATALOG)):
         return
     try:
         settings[key] = endpoints.url(text)
     except endpoints.EndpointError as reason:
-        also = "`local`, or " if key == "endpoint" else ""
+        also = "`local`, `catalog`, or " if key == "endpoint" else ""
         scope.tell(
             node.value_mark(key),
             "Invalid URL",

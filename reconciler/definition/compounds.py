@@ -15,18 +15,20 @@ class Texts:
     """A mapping of names that the user chooses to texts.
 
     `names` must match each name, and `rule` says so. A null is an error here: it might be meant
-    as an empty text or as no entry, and only the user knows.
+    as an empty text or as no entry, and only the user knows. With `secret`, a value may be a
+    mapping of that shape instead of a text.
     """
 
     description: str
     names: re.Pattern[str]
     rule: str
+    secret: "Object | None" = None
 
     def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
         """Return the mapping, without the entries whose problem was told."""
         if not isinstance(value, MappingNode):
             return _not_a_mapping(value, mark, scope, name)
-        result: dict[str, str] = {}
+        result: dict[str, Any] = {}
         for key, item, key_mark, at in value.entries():
             if not self.names.fullmatch(key):
                 self._refuse_name(key, key_mark, scope, name)
@@ -38,6 +40,11 @@ class Texts:
                     f"{quote(key)} of {quote(name)} has no value.",
                     'Write "" for an empty text, or remove the key.',
                 )
+                continue
+            if type(item) is MappingNode and self.secret is not None:
+                secret = self.secret.read(item, at, scope, key)
+                if isinstance(secret, dict) and BROKEN not in secret.values():
+                    result[key] = secret
                 continue
             if type(item) is not str:
                 scope.tell(
@@ -59,11 +66,12 @@ class Texts:
 
     def json(self) -> dict[str, Any]:
         """Return the schema."""
+        item: dict[str, Any] = {"type": ["string", "number", "boolean"]}
         return {
             "description": self.description,
             "type": "object",
             "propertyNames": {"pattern": f"^(?:{self.names.pattern})$"},
-            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "additionalProperties": {"anyOf": [item, self.secret.json()]} if self.secret else item,
         }
 
 

@@ -29,7 +29,7 @@ from reconciler.definition.outline import NULLS, Entry, Node
 
 _NO_FOLD = re.compile(r"\a(?! \S)|(?<!\S)\a")
 _PLAIN = re.compile(
-    r"(?:[\w/$]|\.(?=[\w/]))(?:[\w/.$@+=~^()<>;,!%&*'\ue0fa\ue0fb-]|:(?=/)| (?! *$))*"
+    r"(?:[\w/$]|\.(?=[\w/]))(?:[\w/.$@+=~^()<>;,!%&*'\ue0fa-\ue0fe-]|:(?=/)| (?! *$))*"
 )
 """Texts that certainly need no quotes; there may be others."""
 

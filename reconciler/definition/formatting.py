@@ -13,7 +13,7 @@ from typing import Final
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import ScalarEvent
 
-from reconciler.definition import emission, policies, reader, schema, syntax
+from reconciler.definition import emission, moves, policies, reader, schema, syntax
 from reconciler.definition.comments import attach, bare, find_comments
 from reconciler.definition.compounds import ListOf, Named, Object
 from reconciler.definition.outline import NULLS, Entry, Node, outline
@@ -30,14 +30,14 @@ FILE: Final = Object(
         "platform": schema.PLATFORM,
         "variables": Named("Variables.", schema.VARIABLE),
         "defaults": schema.DEFAULTS,
-        "profiles": ANY_TEXT,
+        "profiles": Named("Profiles.", schema.PROFILE),
         "policies": Named("Policies.", policies.POLICY),
         "limits": policies.LIMITS,
         "cost": policies.COST,
         "drift": policies.DRIFT,
         "jobs": Named("Jobs.", schema.JOB),
-        "moved": ANY_TEXT,
-        "removed": ANY_TEXT,
+        "moved": moves.MOVED,
+        "removed": moves.REMOVED,
     },
 )
 """The order of keys, from the top of a file down."""

@@ -1,9 +1,8 @@
 """Loading a definition: files in, one resolved Definition out, or every problem at once."""
 
-import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.definition import reader
@@ -20,25 +19,36 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def load(
-    paths: Sequence[Path], *, variables: Mapping[str, str], environment: Mapping[str, str]
+    paths: Sequence[Path],
+    *,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    profile: str | None = None,
 ) -> Definition:
     """Read files and folders as one definition and resolve it.
 
     Of a folder, the `.yaml`, `.yml` and `.json` files directly in it count. `variables` are the
-    values given on the command line, `environment` is what `${env.X}` looks into. Places and
-    sources name the files as the paths were given. Raises DefinitionError with every problem of
-    every file, in the order of their places.
+    values given on the command line, `environment` is what `${env.X}` looks into, `profile` is
+    the one that is laid over the rest. Places and sources name the files as the paths were given.
+    Raises DefinitionError with every problem of every file, in the order of their places, and
+    UsageError for a profile that is not there.
     """
-    with _without_garbage_collection():
-        return _load(paths, variables, environment)
+    return _load(paths, Given(variables, environment, profile))
 
 
-def _load(
-    paths: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
-) -> Definition:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a definition is read with, besides its files."""
+
+    variables: Mapping[str, str]
+    environment: Mapping[str, str]
+    profile: str | None = None
+
+
+def _load(paths: Sequence[Path], given: Given) -> Definition:
     problems = Problems()
     try:
-        definition = _assembled(paths, variables, environment, problems)
+        definition = _assembled(paths, given, problems)
     except EnoughError:
         definition = None
     if definition is None:
@@ -46,12 +56,7 @@ def _load(
     return definition
 
 
-def _assembled(
-    paths: Sequence[Path],
-    variables: Mapping[str, str],
-    environment: Mapping[str, str],
-    problems: Problems,
-) -> Definition | None:
+def _assembled(paths: Sequence[Path], given: Given, problems: Problems) -> Definition | None:
     trees: list[MappingNode] = []
     sources: list[SourceFile] = []
     files = _limited(list(_files(paths, problems)), problems)
@@ -66,8 +71,9 @@ def _assembled(
     return assemble(
         trees,
         tuple(sources),
-        variables=variables,
-        environment=environment,
+        variables=given.variables,
+        environment=given.environment,
+        profile=given.profile,
         problems=problems,
         complete=complete,
     )
@@ -85,16 +91,15 @@ def read_files(paths: Sequence[Path]) -> list[tuple[Path, bytes]]:
     return [(path, data) for path, data in found if data is not None]
 
 
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Keep the collector from searching a tree that only grows; it takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def profiles(paths: Sequence[Path]) -> list[str]:
+    """Return the names of the profiles in these files, as far as they can be read."""
+    problems = Problems()
+    trees = [
+        reader.read(data, problems.add_file(shown(path), data), problems)
+        for path, data in read_files(paths)
+    ]
+    found = [tree.values.get("profiles") for tree in trees if tree is not None]
+    return [name for each in found if isinstance(each, MappingNode) for name in each.values]
 
 
 def default_paths(folder: Path) -> list[Path]:

@@ -96,6 +96,14 @@ class Rules:
         self._only_output()
         return spec
 
+    @property
+    def output_paths(self) -> list[str | None]:
+        """Where the job writes, once `apply` ran; None stands for a path that is broken."""
+        if BROKEN in (self.values.get("output"), self.values.get("outputs")):
+            return [None]
+        paths = [output["path"] for output in self.spec.get("outputs", ())]
+        return [None if path is BROKEN else path for path in paths]
+
     def tell(self, path: str, summary: str, detail: str, hint: str = "") -> None:
         """Tell a problem at the place of a path, or at the job when it is written nowhere."""
         mark = self.written.mark(path) if path else None

@@ -34,8 +34,12 @@ MAX_ALIASED = 1_000_000
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _ODD = _NULLS | {"<<"}
-_REFERENCE = re.compile(r"\$\{([\w.\- ]*)\}")
-_OPEN, _CLOSE = "\ue0fa", "\ue0fb"  # of the private use area: no standard gives them a meaning
+_REFERENCE = re.compile(r"\$(\{(?:[\w.\- ]*|jobs\.[\w-]+\[[^\s\[\]{}$]*\]\.output)\})")
+_OPEN = "\ue0fa"
+_STAND_INS = dict(zip("{}[],", "\ue0fa\ue0fb\ue0fc\ue0fd\ue0fe", strict=True))
+"""Of the private use area, where no standard gives a character a meaning."""
+_HIDE = str.maketrans(_STAND_INS)
+_SHOW = str.maketrans({hidden: shown for shown, hidden in _STAND_INS.items()})
 
 
 def read(data: bytes, file: int, problems: Problems) -> MappingNode | None:
@@ -57,17 +61,19 @@ def read(data: bytes, file: int, problems: Problems) -> MappingNode | None:
 
 
 def hide_references(text: str) -> str:
-    """Make the braces of references invisible to a YAML parser; no character moves."""
-    return text if _OPEN in text or _CLOSE in text else _REFERENCE.sub(_hidden, text)
+    """Make the brackets and commas of references invisible to a YAML parser; nothing moves."""
+    if any(hidden in text for hidden in _STAND_INS.values()):
+        return text
+    return _REFERENCE.sub(_hidden, text)
 
 
 def _hidden(reference: re.Match[str]) -> str:
-    return f"${_OPEN}{reference[1]}{_CLOSE}"
+    return "$" + reference[1].translate(_HIDE)
 
 
 def show_references(text: str) -> str:
     """Undo `hide_references`."""
-    return text.replace(_OPEN, "{").replace(_CLOSE, "}")
+    return text.translate(_SHOW) if _OPEN in text else text
 
 
 class _Builder:

@@ -7,9 +7,10 @@ each other, which need each other) are in `normalise`.
 import re
 from typing import Any, Final
 
-from reconciler.definition import policies
-from reconciler.definition.compounds import ListOf, Object, Texts
-from reconciler.definition.shapes import Boolean, Integer, Number, Shape, Text
+from reconciler.definition import moves, policies
+from reconciler.definition.compounds import ListOf, Named, Object, Texts
+from reconciler.definition.shapes import Boolean, Duration, Integer, Number, Shape, Text
+from reconciler.definition.sweeps import SweepShape
 from reconciler.model.address import JOB_NAME
 from reconciler.model.platform import LOCAL
 
@@ -58,6 +59,18 @@ _VOLUME = Object(
     required=("type", "source", "target"),
 )
 
+_SECRET = Object(
+    "A value that is read from the environment when it is sent, and kept as a keyed hash only.",
+    {
+        "secret": Text(
+            "Environment variable that holds the value.",
+            pattern=_NAME_OF_ENVIRONMENT,
+            rule="the name of an environment variable",
+            examples=("WANDB_API_KEY",),
+        )
+    },
+    required=("secret",),
+)
 LIFECYCLE: Final = Object(
     "How the reconciler treats the job; none of it reaches the platform.",
     {
@@ -76,6 +89,14 @@ LIFECYCLE: Final = Object(
         "protect": Boolean("Never delete or replace the job (default: false)."),
         "retain": Boolean(
             "Forget the job instead of deleting it when its block is removed (default: false)."
+        ),
+        "ttl_after_finished": Duration(
+            "Delete the job this long after its run ended, such as `12h`; its record stays."
+        ),
+        "on_change": Text(
+            "When the definition changes: replace the job, make a new version of it, or keep it "
+            "and create another one beside it (default: replace).",
+            choices=("replace", "new_version", "keep"),
         ),
     },
 )
@@ -131,11 +152,13 @@ _COMMON_FIELDS: dict[str, Shape] = {
         "Hyperparameters. Values reach the job exactly as written: `1e-3` stays `1e-3`.",
         _NOT_EMPTY,
         _ANY_NAME_RULE,
+        secret=_SECRET,
     ),
     "environment": Texts(
         "Environment variables of the job.",
         _NAME_OF_ENVIRONMENT,
         "letters, digits and _, and not start with a digit",
+        secret=_SECRET,
     ),
     "volumes": ListOf("Mounts inside the job's container.", _VOLUME),
     "notification": Object(
@@ -193,11 +216,15 @@ NAME: Final = Text(
     "Name on the platform (default: the key). Changing it replaces the job.",
     pattern=JOB_NAME,
     rule=NAME_RULE,
-    has_job=False,
+    is_name=True,
+)
+DEPENDS_ON: Final = ListOf(
+    "Jobs that have to succeed before this one is created: addresses, keys of sweeps, globs.",
+    Text("Address, key of a sweep, or glob.", examples=("prepare", "resnet", "resnet[*]")),
 )
 JOB: Final = Object(
     "A training job. Every change but to the description replaces it.",
-    {"name": NAME, **_COMMON_FIELDS},
+    {"name": NAME, "sweep": SweepShape(), "depends_on": DEPENDS_ON, **_COMMON_FIELDS},
     other_names=_OTHER_NAMES,
 )
 _NAME_IN_DEFAULTS = (
@@ -205,12 +232,20 @@ _NAME_IN_DEFAULTS = (
     '"defaults" cannot hold "name", since no two jobs may bear the same one.',
     "Write `name` in the job, or leave it out: the job's key is its name.",
 )
+_ONLY_IN_JOBS = (
+    "Unknown key",
+    '"defaults" cannot hold "sweep" or "depends_on": they would hold for every job.',
+    "Write it in the jobs that it is meant for.",
+)
 DEFAULTS: Final = Object(
     "What every job inherits unless it says otherwise. A job's texts and lists replace the "
     "defaults; its mappings (parameters, labels …) are merged with them key by key.",
     _COMMON_FIELDS,
     other_names=_OTHER_NAMES,
-    refused=((re.compile("name"), _NAME_IN_DEFAULTS),),
+    refused=(
+        (re.compile("name"), _NAME_IN_DEFAULTS),
+        (re.compile("sweep|depends_on"), _ONLY_IN_JOBS),
+    ),
 )
 
 _CREDENTIAL = (
@@ -227,7 +262,8 @@ PLATFORM: Final = Object(
     {
         "api": Text("API version.", choices=APIS),
         "endpoint": Text(
-            "`local` for the embedded platform, or the URL of the service.",
+            "`local` for the embedded platform, the URL of the service, or `catalog` to ask the "
+            "login service for it.",
             examples=(LOCAL, "https://modelarts.eu-de.otc.t-systems.com"),
         ),
         "auth_url": Text(
@@ -250,6 +286,17 @@ VARIABLE: Final = Object(
     shorthand="default",
 )
 
+PROFILE: Final = Object(
+    "What is laid over the rest with --profile NAME.",
+    {
+        "stack": Text("Stack, and with it the state, of this profile."),
+        "platform": PLATFORM,
+        "variables": Named("Values of variables.", VARIABLE),
+        "defaults": DEFAULTS,
+        "jobs": Named("Parts of jobs, or jobs of this profile alone.", JOB),
+    },
+)
+
 TOP_LEVEL: Final = (
     "version",
     "stack",
@@ -257,10 +304,13 @@ TOP_LEVEL: Final = (
     "variables",
     "defaults",
     "jobs",
+    "profiles",
     "policies",
     "limits",
     "cost",
     "drift",
+    "moved",
+    "removed",
 )
 
 
@@ -287,12 +337,19 @@ def json_schema() -> dict[str, Any]:
             "variables": _named(VARIABLE, "Variables.", VARIABLE_NAME),
             "defaults": DEFAULTS.json(),
             "jobs": _named(JOB, "The jobs that should exist, by address.", JOB_NAME),
+            "profiles": {
+                "description": "Parts that are laid over the rest, chosen by --profile NAME.",
+                "type": ["object", "null"],
+                "additionalProperties": {"anyOf": [PROFILE.json(), {"type": "null"}]},
+            },
             "policies": _named(
                 policies.POLICY, "What jobs, actions and plans must keep to.", policies.POLICY_NAME
             ),
             "limits": policies.LIMITS.json(),
             "cost": policies.COST.json(),
             "drift": policies.DRIFT.json(),
+            "moved": moves.MOVED.json(),
+            "removed": moves.REMOVED.json(),
         },
     }
 

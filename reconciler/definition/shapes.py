@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from reconciler.definition.problems import Problems, did_you_mean
-from reconciler.definition.references import BEGIN, References
+from reconciler.definition.references import BEGIN, NOBODY, References, Subject
 from reconciler.definition.tree import Mark, Value, kind_of, quote
 
 
@@ -27,6 +27,8 @@ BROKEN: Final = Broken.BROKEN
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?")
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,8})([smhd]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_ENDS = re.compile("[\n\r\x85\u2028\u2029]")
 _REFERENCE_JSON = {"type": "string", "pattern": r"\$\{"}
@@ -36,14 +38,14 @@ _REFERENCE_JSON = {"type": "string", "pattern": r"\$\{"}
 class Scope:
     """What reading a value needs to know of its surroundings.
 
-    `job` is the platform name that `${job.name}` stands for, `where` opens each detail
-    (`Job "resnet": `), `address` marks the problems that belong to one job. Without
-    `references`, a text is taken as it is.
+    `subject` is the job that texts belong to, `where` opens each detail (`Job "resnet": `),
+    `address` marks the problems that belong to one job. Without `references`, a text is taken as
+    it is.
     """
 
     problems: Problems
     references: References | None = None
-    job: str | None = None
+    subject: Subject = NOBODY
     where: str = ""
     address: str | None = None
 
@@ -73,7 +75,8 @@ class Text:
     """A text. YAML's unquoted numbers and booleans are texts too, exactly as written.
 
     `pattern` must match the whole text and `rule` says so in people's words. Without `lines` it
-    is one line; without `empty` it says something.
+    is one line; without `empty` it says something. `is_name` says that it is a job's name, which
+    cannot refer to itself.
     """
 
     description: str
@@ -83,7 +86,7 @@ class Text:
     max_length: int | None = None
     lines: bool = False
     empty: bool = False
-    has_job: bool = True
+    is_name: bool = False
     examples: tuple[str, ...] = ()
 
     def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
@@ -94,8 +97,8 @@ class Text:
             )
         text = value
         if BEGIN in value and scope.references is not None:
-            job = scope.job if self.has_job else None
-            resolved = scope.references.resolve(value, mark, job)
+            subject = scope.subject.in_its_name if self.is_name else scope.subject
+            resolved = scope.references.resolve(value, mark, subject)
             if resolved is None:
                 return BROKEN
             text = resolved
@@ -189,6 +192,29 @@ class Number:
         """Return the schema; a text may hold the digits, or references."""
         text = {"type": "string", "pattern": rf"^(?:{_DECIMAL.pattern})$|\$\{{"}
         return {"description": self.description, "anyOf": [{"type": "number", "minimum": 0}, text]}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time: a whole number of seconds, or one with a unit, `30m`, `12h`, `7d`."""
+
+    description: str
+
+    def read(self, value: Value, mark: Mark, scope: Scope, name: str) -> Any:
+        """Return the seconds."""
+        text = ANY_TEXT.read(value, mark, scope, name) if type(value) is str else value
+        if text is BROKEN:
+            return BROKEN
+        match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            said = f"{quote(name)} must be a length of time, not {_shown(text, value)}."
+            return scope.tell(mark, "Wrong type", said, "Write seconds, or 30m, 12h, 7d.")
+        return int(match[1]) * _SECONDS[match[2]]
+
+    def json(self) -> dict[str, Any]:
+        """Return the schema; a text may hold a unit, or references."""
+        text = {"type": "string", "pattern": rf"^(?:{_DURATION.pattern})$|\$\{{"}
+        return {"description": self.description, "anyOf": [{"type": "integer", "minimum": 0}, text]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,22 @@ class Written(Mapping[str, Location]):
 
     Maps dotted paths of the spec (`flavor`, `engine.version`, `parameters.lr`) to the place of
     the key, in the job or in the defaults that it inherits. `outputs` is found where `output`
-    was written.
+    was written, and a parameter that a sweep adds where its key stands there (`swept`).
     """
 
     node: MappingNode
     defaults: MappingNode
     refused: frozenset[str]
     files: Sequence[str]
+    swept: Mapping[str, Mark] | None = None
 
     def mark(self, path: str) -> Mark | None:
         """Return the place of a path's key, or None when nothing was written."""
         key, _, inner = path.partition(".")
         if (mark := _key_mark(self.node, key, inner)) is not None:
             return mark
+        if self.swept and key == "parameters" and inner in self.swept:
+            return self.swept[inner]
         if key not in self.refused:
             mark = _key_mark(self.defaults, key, inner)
             if mark is not None:

@@ -9,19 +9,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reconciler.emulator import v1_requests as wire
-from reconciler.emulator.errors import RefusedError
+from reconciler.emulator.behaviour import Quirks, Timing
+from reconciler.emulator.errors import NotAllowedError, RefusedError
 from reconciler.emulator.faultlayer import ADMIN
 from reconciler.emulator.faults import RuleRequest
-from reconciler.emulator.jobs import Timing
-from reconciler.emulator.model import Job, Status, Version
+from reconciler.emulator.model import V1, V2, Job, Status, Work
+from reconciler.emulator.v1 import requests as v1
+from reconciler.emulator.v2 import runs as v2
 
 if TYPE_CHECKING:
     from reconciler.emulator.app import Emulator
@@ -43,6 +44,12 @@ class _TimingRequest(_Shape):
     name_hold: float = Field(default=0.0, ge=0)
     list_lag: float = Field(default=0.0, ge=0)
     delete_fails: int = Field(default=0, ge=0)
+    hour: float = Field(default=3600.0, gt=0)
+
+
+class _QuirksRequest(_Shape):
+    record_offset: bool = False
+    terse_spec: bool = False
 
 
 class _JobRequest(_Shape):
@@ -50,6 +57,7 @@ class _JobRequest(_Shape):
     name: str
     workspace: str = "0"
     description: str = ""
+    api: Literal["v1", "v2"] = "v1"
     config: Json | None = None
 
 
@@ -73,7 +81,7 @@ class Admin:
 
     def routes(self) -> list[Route]:
         """The routes of this interface."""
-        job = "jobs/{job_id:int}"
+        job = "jobs/{job_id}"
         table: list[tuple[str, str, Call]] = [
             ("POST", "projects", self.add_project),
             ("GET", "faults", self.list_faults),
@@ -82,6 +90,7 @@ class Admin:
             ("DELETE", "faults/{rule_id:int}", self.clear_faults),
             ("GET", "timing", self.show_timing),
             ("PUT", "timing", self.set_timing),
+            ("PUT", "quirks", self.set_quirks),
             ("GET", "requests", self.list_requests),
             ("DELETE", "requests", self.clear_requests),
             ("POST", "tokens/expire", self.expire_tokens),
@@ -106,10 +115,16 @@ class Admin:
         return asdict(self._emulator.jobs.timing)
 
     async def set_timing(self, request: Request) -> Json:
-        """Replace all timing settings; those not named become 0."""
+        """Replace all timing settings; those not named become what they were at the start."""
         body = _TimingRequest.model_validate_json(await request.body())
         self._emulator.jobs.timing = Timing(**body.model_dump())
         return await self.show_timing(request)
+
+    async def set_quirks(self, request: Request) -> Json:
+        """Choose between readings of the documents; those not named become the usual ones."""
+        body = _QuirksRequest.model_validate_json(await request.body())
+        self._emulator.jobs.quirks = Quirks(**body.model_dump())
+        return asdict(self._emulator.jobs.quirks)
 
     async def expire_tokens(self, _request: Request) -> Json:
         """End the life of every token."""
@@ -150,12 +165,18 @@ class Admin:
         return [_summary(job) for job in self._emulator.jobs.listing.all()]
 
     async def create_job(self, request: Request) -> Json:
-        """A job that somebody else made; without a configuration it has no version."""
+        """A job that somebody else made; without a configuration it has no version (v1 only).
+
+        A configuration is the `config` of a v1 request, or a v2 request without metadata.
+        """
         body = _JobRequest.model_validate_json(await request.body())
+        if body.config is None and body.api == V2:
+            raise NotAllowedError("A job of v2 needs a configuration.")
+        run = None if body.config is None else _RUNS[body.api](body.config)
         jobs = self._emulator.jobs
-        job = jobs.create(body.project_id, body.workspace, body.name, body.description)
-        if body.config is not None:
-            self._run(job, body.config, None)
+        job = jobs.create(body.project_id, body.workspace, body.name, body.description, body.api)
+        if run is not None:
+            jobs.add_version(job, *run)
         return _summary(job)
 
     async def change_job(self, request: Request) -> Json:
@@ -178,30 +199,26 @@ class Admin:
         """Replace a job by one of the same name and settings under another number."""
         old, jobs = self._job(request), self._emulator.jobs
         jobs.remove_now(old, hold_name=False)
-        job = jobs.create(old.project_id, old.workspace, old.name, old.description)
+        job = jobs.create(old.project_id, old.workspace, old.name, old.description, old.api)
         if old.latest is not None:
-            self._run(job, old.latest.config, None)
+            jobs.add_version(job, *_RUNS[job.api](old.latest.config))
         return _summary(job)
 
     async def add_version(self, request: Request) -> Json:
-        """A further version, like the newest one but for `changes`."""
+        """A further version, like the newest one but for `changes`; v1 only."""
         body = _VersionRequest.model_validate_json(await request.body())
         job = self._job(request)
+        if job.api == V2:
+            raise NotAllowedError("A job of v2 has one version.")
         latest = job.latest
-        config = (latest.config if latest else {}) | body.changes
-        self._run(job, config, latest)
+        run = _RUNS[job.api]((latest.config if latest else {}) | body.changes)
+        self._emulator.jobs.add_version(job, *run, latest.id if latest else None)
         return _summary(job)
 
     # -- inside
 
-    def _run(self, job: Job, config: Json, previous: Version | None) -> None:
-        known = {name: value for name, value in config.items() if name not in _OF_THE_REQUEST}
-        shape = wire.RunConfig.model_validate(known)
-        before = previous.id if previous else None
-        self._emulator.jobs.add_version(job, wire.sent(shape), wire.make_work(shape), before)
-
     def _job(self, request: Request) -> Job:
-        return self._emulator.jobs.find(request.path_params["job_id"])
+        return self._emulator.jobs.find(str(request.path_params["job_id"]))
 
     def _route(self, method: str, path: str, call: Call) -> Route:
         async def serve(request: Request) -> Response:
@@ -217,12 +234,14 @@ class Admin:
         return Route(ADMIN + path, serve, methods=[method])
 
 
-_OF_THE_REQUEST = frozenset({"create_version", "pre_version_id"})
+_RUNS: dict[str, Callable[[Json], tuple[Json, Work]]] = {V1: v1.make_run, V2: v2.make_run}
 
 
 def _summary(job: Job) -> Json:
     return {
         "job_id": job.id,
+        "uid": job.uid,
+        "api": job.api,
         "project_id": job.project_id,
         "workspace": job.workspace,
         "name": job.name,

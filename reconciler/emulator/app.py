@@ -11,18 +11,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from reconciler.emulator.admin import Admin
+from reconciler.emulator.admission import Admission
+from reconciler.emulator.failures import Failure
 from reconciler.emulator.faultlayer import FaultLayer
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.guard import Guard
-from reconciler.emulator.iam import DAY, Iam, Tokens
+from reconciler.emulator.iam import DAY, Iam, Tokens, user_id
 from reconciler.emulator.jobs import Jobs
 from reconciler.emulator.model import Project
 from reconciler.emulator.requestlog import RequestLog
 from reconciler.emulator.runner import RunnerSettings
+from reconciler.emulator.signing import Keys
 from reconciler.emulator.store import Store
-from reconciler.emulator.v1 import V1
-from reconciler.emulator.v1_configurations import SavedConfigurations
-from reconciler.emulator.v1_errors import Failure
+from reconciler.emulator.v1.api import V1
+from reconciler.emulator.v1.configurations import SavedConfigurations
+from reconciler.emulator.v1.errors import shape
+from reconciler.emulator.v2.api import V2
+from reconciler.emulator.v2.errors import shape as shape_of_v2
+from reconciler.emulator.v2.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,19 @@ class Emulator:
 
     def application(self) -> ASGIApp:
         """The web application, with request log and faults around the strict API."""
-        v1 = V1(self.jobs, self.tokens, self.store.credentials.username)
+        username = self.store.credentials.username
+        admission = Admission(self.tokens, Keys(self.store.credentials.pairs()))
+        v1 = V1(self.jobs, admission, username)
+        v2 = V2(self.jobs, admission, username, user_id(self.store))
         saved = SavedConfigurations(self.store, self.jobs.now, v1)
         admin = Admin(self)
         app = Starlette(
             routes=[
                 *v1.routes(),
                 *saved.routes(),
-                *Iam(self.store, self.tokens).routes(),
+                *v2.routes(),
+                *Tasks(v2).routes(),
+                *Iam(self.store, self.tokens, admission.is_signed).routes(),
                 *admin.routes(),
             ],
             exception_handlers={404: _unknown_api, 405: _unknown_method, 500: _internal_error},
@@ -97,15 +108,26 @@ class Emulator:
         return Guard(FaultLayer(app, self))
 
 
-async def _unknown_api(_request: Request, _error: Exception) -> Response:
-    return Failure(404, "APIG.0101", "The API does not exist or has not been published.").response()
+async def _unknown_api(request: Request, _error: Exception) -> Response:
+    failure = Failure(404, "APIG.0101", "The API does not exist or has not been published.")
+    if _is_v2(request):
+        failure = Failure(404, "ModelArts.2836", "PathNotFound")
+    return failure.response(shape_of_v2)
 
 
-async def _unknown_method(_request: Request, error: Exception) -> Response:
-    response = Failure(405, "APIG.0101", "The method is not supported by the API.").response()
+async def _unknown_method(request: Request, error: Exception) -> Response:
+    failure = Failure(405, "APIG.0101", "The method is not supported by the API.")
+    if _is_v2(request):
+        failure = Failure(405, "ModelArts.2803", "MethodNotAllowed")
+    response = failure.response(shape_of_v2)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
 
 
-async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return Failure(500, "ModelArts.0010", "Internal error.").response()
+async def _internal_error(request: Request, _error: Exception) -> Response:
+    failure = Failure(500, "ModelArts.0010", "Internal error.")
+    return failure.response(shape_of_v2 if _is_v2(request) else shape)
+
+
+def _is_v2(request: Request) -> bool:
+    return request.url.path.startswith("/v2/")

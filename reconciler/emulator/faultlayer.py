@@ -10,7 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.emulator.errors import NotFoundError
 from reconciler.emulator.faults import Fault, Rule
-from reconciler.emulator.mangling import Answer, error_answer, first_job, mangle
+from reconciler.emulator.mangling import (
+    Answer,
+    error_answer,
+    first_job,
+    lists_newest_first,
+    mangle,
+)
+from reconciler.emulator.model import V2
 
 if TYPE_CHECKING:
     from reconciler.emulator.app import Emulator
@@ -92,17 +99,20 @@ class FaultLayer:
         return False
 
     def _move_rows(self, scope: Scope, answer: Answer, fault: Fault) -> None:
-        jobs, number = self._emulator.jobs, first_job(answer)
+        jobs, newest_first = self._emulator.jobs, lists_newest_first(answer)
         project = scope["path"].split("/")[2]
         with contextlib.suppress(NotFoundError):
-            first = jobs.get(project, number or 0)
+            first = jobs.find(first_job(answer))
             if fault.how == "insert":
-                added = jobs.create(project, first.workspace, f"0-moved-{jobs.now()}")
-                jobs.move_in_list(added, first.created - 1)
+                name = f"0-moved-{jobs.now()}"
+                added = jobs.create(project, first.workspace, name, api=first.api)
+                if first.api == V2 and first.latest is not None:
+                    jobs.add_version(added, first.latest.config, first.latest.work)
+                jobs.move_in_list(added, first.created + (1 if newest_first else -1))
             elif fault.how == "delete":
                 jobs.remove_now(first)
             else:
-                jobs.move_in_list(first, jobs.now())
+                jobs.move_in_list(first, 1 if newest_first else jobs.now())
 
 
 class _Exchange:

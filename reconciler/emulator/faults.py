@@ -7,11 +7,12 @@ before the effect
     set), `error_before`, `drop_before` (`mode` reset or close)
 on the answer, after the effect
     `error_after`, `duplicate_row`, `numbers_as_strings`, `null_fields` (`fields`),
-    `unknown_status` (`value`), `invalid_json`, `truncate`, `drop_after` (`mode`)
+    `unknown_status` (`value`; in v2 the phase `Phase<value>`), `invalid_json`, `truncate`,
+    `drop_after` (`mode`)
 after the answer
     `move_rows` (`how`: insert, delete or reorder rows before the next page is read)
 
-Errors have `status`, `code`, `message`, `variant` (A to F: the error bodies seen of the
+Errors have `status`, `code`, `message`, `variant` (A to G: the error bodies seen of the
 platform, F being empty; or html) and `retry_after` (seconds, or a date with `as_date`).
 An error with status 200 is a failure that only its body tells.
 """
@@ -43,7 +44,7 @@ Kind = Literal[
     "drop_after",
     "move_rows",
 ]
-Variant = Literal["A", "B", "C", "D", "E", "F", "html"]
+Variant = Literal["A", "B", "C", "D", "E", "F", "G", "html"]
 
 
 class Fault(BaseModel):

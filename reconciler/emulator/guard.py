@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reconciler.emulator.v1_errors import Failure
+from reconciler.emulator.failures import Failure
 
 
 class Guard:

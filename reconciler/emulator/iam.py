@@ -6,7 +6,7 @@ Follows the IAM API Reference ("Obtaining a User Token Through Password Authenti
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
@@ -124,18 +124,32 @@ class _TokenRequest(_Wire):
 
 
 class Iam:
-    """`POST /v3/auth/tokens` and `GET /v3/projects`."""
+    """`POST /v3/auth/tokens`, `GET /v3/projects`, and what tells clients that this is v3.
 
-    def __init__(self, store: Store, tokens: Tokens) -> None:
+    `signed` tells whether a request without a token bears a signature that is right; it raises
+    nothing.
+    """
+
+    def __init__(
+        self, store: Store, tokens: Tokens, signed: Callable[[Request], Awaitable[bool]]
+    ) -> None:
         self._store = store
         self._tokens = tokens
+        self._signed = signed
 
     def routes(self) -> list[Route]:
         """The routes of this service."""
         return [
+            Route("/v3", self.show_version, methods=["GET"]),
             Route("/v3/auth/tokens", self.create_token, methods=["POST"]),
             Route("/v3/projects", self.list_projects, methods=["GET"]),
         ]
+
+    async def show_version(self, request: Request) -> Response:
+        """The description by which clients in OpenStack's manner know the service."""
+        links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}/v3/"}]
+        version = {"id": "v3.6", "status": "stable", "links": links, "media-types": []}
+        return JSONResponse({"version": version})
 
     async def create_token(self, request: Request) -> Response:
         """Check name, password and domain, resolve the scope, and give out a token."""
@@ -159,15 +173,21 @@ class Iam:
         return JSONResponse({"token": body}, 201, {"X-Subject-Token": text})
 
     async def list_projects(self, request: Request) -> Response:
-        """The projects that the token's user may see; `name` narrows them down."""
-        try:
-            self._tokens.check(request.headers.get("x-auth-token", ""))
-        except (TokenUnknownError, TokenExpiredError):
+        """The projects that the caller may see; `name` narrows them down."""
+        token = request.headers.get("x-auth-token", "")
+        if not (self._is_valid(token) if token else await self._signed(request)):
             return _failure(401, "The request you have made requires authentication.")
         name = request.query_params.get("name")
         rows = [self._row(p) for p in self._store.projects() if name in (None, p.name)]
         links = {"self": str(request.url), "next": None, "previous": None}
         return JSONResponse({"projects": rows, "links": links})
+
+    def _is_valid(self, token: str) -> bool:
+        try:
+            self._tokens.check(token)
+        except (TokenUnknownError, TokenExpiredError):
+            return False
+        return True
 
     def _knows(self, user: _User) -> bool:
         known = self._store.credentials
@@ -176,7 +196,7 @@ class Iam:
             domain.name == known.domain or domain.id == self._domain_id()
         )
         right = compare_digest(user.password.encode(), known.password.encode())
-        return right and (named or user.id == self._user_id())
+        return right and (named or user.id == user_id(self._store))
 
     def _project(self, wanted: _ScopeProject) -> Project | None:
         for project in self._store.projects():
@@ -191,7 +211,7 @@ class Iam:
             "issued_at": _stamp(token.expires - self._tokens.lifetime),
             "expires_at": _stamp(token.expires),
             "user": {
-                "id": self._user_id(),
+                "id": user_id(self._store),
                 "name": self._store.credentials.username,
                 "domain": domain,
                 "password_expires_at": "",
@@ -215,24 +235,29 @@ class Iam:
             "links": {},
         }
 
-    def _user_id(self) -> str:
-        return uuid5(NAMESPACE_URL, self._store.credentials.username).hex
-
     def _domain_id(self) -> str:
         return uuid5(NAMESPACE_URL, self._store.credentials.domain).hex
+
+
+def user_id(store: Store) -> str:
+    """The id of the store's one user."""
+    return uuid5(NAMESPACE_URL, store.credentials.username).hex
 
 
 def _catalog(base: str, project: Project | None) -> list[dict[str, Any]]:
     if project is None:
         return []
-    endpoint = {
-        "id": "modelarts-v1",
-        "interface": "public",
-        "region": "local",
-        "region_id": "local",
-        "url": f"{base.rstrip('/')}/v1/{project.id}",
-    }
-    return [{"id": "modelarts", "name": "modelarts", "type": "modelarts", "endpoints": [endpoint]}]
+    endpoints = [
+        {
+            "id": f"modelarts-{version}",
+            "interface": "public",
+            "region": "local",
+            "region_id": "local",
+            "url": f"{base.rstrip('/')}/{version}/{project.id}",
+        }
+        for version in ("v1", "v2")
+    ]
+    return [{"id": "modelarts", "name": "modelarts", "type": "modelarts", "endpoints": endpoints}]
 
 
 def _failure(status: int, message: str) -> JSONResponse:

@@ -7,12 +7,13 @@ shapes and error codes do not.
 import heapq
 import secrets
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.emulator.behaviour import Quirks, Timing
 from reconciler.emulator.errors import (
     AlreadyDeletingError,
     NameTakenError,
@@ -22,7 +23,7 @@ from reconciler.emulator.errors import (
 )
 from reconciler.emulator.listing import Listing
 from reconciler.emulator.logs import Logs
-from reconciler.emulator.model import TERMINAL, Job, Status, Version, Work
+from reconciler.emulator.model import TERMINAL, V1, V2, Job, Status, Version, Work
 from reconciler.emulator.processes import end_leftovers
 from reconciler.emulator.runner import Runner, RunnerSettings
 from reconciler.emulator.store import Store
@@ -44,21 +45,7 @@ _STOPPABLE = frozenset(
 )
 
 
-@dataclass
-class Timing:
-    """How slowly the platform behaves, in seconds; `delete_fails` deletions end in failure.
-
-    `name_hold`: a name stays taken after its job left the list. `list_lag`: a new job shows
-    up in the list late.
-    """
-
-    delete_delay: float = 0.0
-    name_hold: float = 0.0
-    list_lag: float = 0.0
-    delete_fails: int = 0
-
-
-NameKey = tuple[str, str, str]
+NameKey = tuple[str, str, str, str]
 
 
 class Jobs:
@@ -74,6 +61,7 @@ class Jobs:
     ) -> None:
         self.quota = quota
         self.timing = Timing()
+        self.quirks = Quirks()
         self.clock = clock
         self.logs = Logs(store.folder / "logs")
         self.runner = Runner(settings, self.logs, self)
@@ -112,21 +100,31 @@ class Jobs:
 
     # -- reading
 
-    def count(self, project_id: str) -> int:
-        """How many jobs the project holds, in all workspaces."""
-        return self.listing.count(project_id)
+    def count(self, project_id: str, api: str) -> int:
+        """How many jobs of an API version the project holds, in all workspaces."""
+        return self.listing.count(project_id, api)
 
     def get(self, project_id: str, job_id: int) -> Job:
-        """The job with this number; NotFoundError if the project has none."""
+        """The v1 job with this number; NotFoundError if the project has none."""
         self.sweep()
-        job = self.listing.get(job_id)
-        if job is None or job.project_id != project_id:
-            raise NotFoundError("The job does not exist.")
-        return job
+        return _of(project_id, V1, self.listing.get(job_id))
 
-    def find(self, job_id: int) -> Job:
-        """The job with this number, whatever its project. NotFoundError."""
-        job = self.listing.get(job_id)
+    def get_by_uid(self, project_id: str, uid: str) -> Job:
+        """The v2 job with this UUID; NotFoundError if the project has none."""
+        self.sweep()
+        return _of(project_id, V2, self.listing.get_by_uid(uid))
+
+    def is_taken(self, project_id: str, workspace: str, name: str, api: str) -> bool:
+        """Whether a new job cannot have this name."""
+        self.sweep()
+        key = (project_id, workspace, name, api)
+        return key in self._names or key in self._held
+
+    def find(self, name: str) -> Job:
+        """The job with this number or UUID, whatever its project and API. NotFoundError."""
+        job = self.listing.get_by_uid(name)
+        if job is None and name.isascii() and name.isdecimal():
+            job = self.listing.get(int(name))
         if job is None:
             raise NotFoundError("The job does not exist.")
         return job
@@ -144,18 +142,19 @@ class Jobs:
         """Make the block's changes survive together or not at all when the server is killed."""
         return self._store.together()
 
-    def create(self, project_id: str, workspace: str, name: str, description: str = "") -> Job:
+    def create(
+        self, project_id: str, workspace: str, name: str, description: str = "", api: str = V1
+    ) -> Job:
         """A new job without any version. NameTakenError, QuotaExceededError."""
-        self.sweep()
-        key = (project_id, workspace, name)
-        if key in self._names or key in self._held:
+        if self.is_taken(project_id, workspace, name, api):
             raise NameTakenError(f"Job name:{name} is existed")
-        if self.count(project_id) >= self.quota:
+        if self.count(project_id, api) >= self.quota:
             raise QuotaExceededError(f"The number of training jobs exceeds the quota {self.quota}.")
         self._last_job += 1
         job = Job(self._last_job, project_id, workspace, name, description, self.now())
         job.visible_from = self.clock() + self.timing.list_lag
-        self._names[key] = job.id
+        job.api, job.uid = api, str(uuid.uuid4()) if api == V2 else ""
+        self._names[_key(job)] = job.id
         self.listing.add(job)
         self._store.save_job(job)
         return job
@@ -277,6 +276,14 @@ class Jobs:
             version.status = Status.RUNNING
         self._save_version(version)
 
+    def overdue(self, version: Version) -> None:
+        """The version has run for as long as it may."""
+        self._end_version(version)
+
+    def seconds(self, hours: int) -> float:
+        """How long so many hours of a run last."""
+        return hours * self.timing.hour
+
     def ended(self, version: Version, status: Status) -> None:
         """The version came to its end."""
         version.status, version.ended, version.processes = status, self.now(), []
@@ -317,7 +324,7 @@ class Jobs:
         if self.timing.delete_fails > 0 and job.latest is not None:
             self.timing.delete_fails -= 1
             job.deleting = False
-            self.force(job, Status.DELETE_FAILED)
+            self.force(job, Status.DELETE_FAILED if job.api == V1 else None)
             return
         self._remove(job)
 
@@ -342,8 +349,14 @@ class Jobs:
             self._store.save_version(version)
 
 
+def _of(project_id: str, api: str, job: Job | None) -> Job:
+    if job is None or job.project_id != project_id or job.api != api:
+        raise NotFoundError("The job does not exist.")
+    return job
+
+
 def _key(job: Job) -> NameKey:
-    return (job.project_id, job.workspace, job.name)
+    return (job.project_id, job.workspace, job.name, job.api)
 
 
 def _refuse_deleting(job: Job) -> None:

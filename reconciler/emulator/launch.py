@@ -44,6 +44,8 @@ class Running:
     project_name: str
     admin_token: str = field(repr=False)
     pid: int
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
 
 
 def ensure(
@@ -201,6 +203,8 @@ def _running(endpoint: dict[str, Any], project: dict[str, str] | None) -> Runnin
         project_name=project["name"],
         admin_token=endpoint["admin_token"],
         pid=endpoint["pid"],
+        access_key=endpoint.get("access_key", ""),
+        secret_key=endpoint.get("secret_key", ""),
     )
 
 

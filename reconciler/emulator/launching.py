@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.emulator.model import Job, Version, Work
+from reconciler.emulator.model import V2, Channel, Job, Version, Work
 from reconciler.emulator.paths import (
     existing_file,
     existing_folder,
@@ -39,28 +39,32 @@ def plan_workers(job: Job, version: Version, root: Path) -> list[Launch]:
     places = _places(work, root)
     folder = existing_folder(root, work.code_dir) if work.code_dir else root.resolve()
     command = _command(work, root, places)
-    common = _environment(os.environ) | _names(job, version) | _image_settings(work, places)
+    given = work.environment | _image_settings(work, places) | _in_environment(work, places)
+    common = _environment(os.environ) | given | _names(job, version, folder)
     return [
-        Launch(command, folder, common | _rank(index, work.workers, version.id))
+        Launch(command, folder, common | _rank(job, index, work.workers, version.id))
         for index in range(work.workers)
     ]
 
 
 def _places(work: Work, root: Path) -> dict[str, str]:
-    places = {}
-    if work.data:
-        places["data_url"] = str(existing_object(root, work.data))
-    if work.output:
-        places["train_url"] = str(writable_folder(root, work.output, create=True))
+    places = {item.name: str(existing_object(root, item.path)) for item in _with_path(work.inputs)}
+    for item in _with_path(work.outputs):
+        places[item.name] = str(writable_folder(root, item.path, create=True))
     if work.log_dir:
-        places["log_url"] = str(writable_folder(root, work.log_dir, create=True))
+        places.setdefault("log_url", str(writable_folder(root, work.log_dir, create=True)))
     return places
+
+
+def _with_path(channels: list[Channel]) -> list[Channel]:
+    return [channel for channel in channels if channel.path]
 
 
 def _command(work: Work, root: Path, places: Mapping[str, str]) -> list[str]:
     if work.command:
         return ["/bin/sh", "-c", work.command]
-    options = [f"--{key}={places[key]}" for key in ("data_url", "train_url") if key in places]
+    channels = _with_path([*work.inputs, *work.outputs])
+    options = [f"--{item.name}={places[item.name]}" for item in channels if not item.in_environment]
     options += [f"--{label}={value}" for label, value in work.parameters]
     if work.algorithm:
         return [sys.executable, "-c", _BUILT_IN, work.algorithm, *options]
@@ -72,15 +76,16 @@ def _environment(current: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
-def _names(job: Job, version: Version) -> dict[str, str]:
-    return {
+def _names(job: Job, version: Version, folder: Path) -> dict[str, str]:
+    common = {
         "MA_JOB_NAME": job.name,
-        "MA_JOB_ID": str(job.id),
-        "MA_VERSION_ID": str(version.id),
-        "MA_VERSION_NAME": version.name,
         "MA_NUM_HOSTS": str(version.work.workers),
         MARK: version.resource_id,
     }
+    if job.api == V2:
+        return common | {"MA_JOB_ID": job.uid, "MA_JOB_DIR": str(folder.parent)}
+    numbers = {"MA_JOB_ID": str(job.id), "MA_VERSION_ID": str(version.id)}
+    return common | numbers | {"MA_VERSION_NAME": version.name}
 
 
 def _image_settings(work: Work, places: Mapping[str, str]) -> dict[str, str]:
@@ -89,8 +94,18 @@ def _image_settings(work: Work, places: Mapping[str, str]) -> dict[str, str]:
     return {key.upper(): path for key, path in places.items()} | dict(work.parameters)
 
 
-def _rank(index: int, workers: int, version_id: int) -> dict[str, str]:
-    return {
+def _in_environment(work: Work, places: Mapping[str, str]) -> dict[str, str]:
+    channels = _with_path([*work.inputs, *work.outputs])
+    return {item.name: places[item.name] for item in channels if item.in_environment}
+
+
+def _rank(job: Job, index: int, workers: int, version_id: int) -> dict[str, str]:
+    volcano = {
+        "VC_TASK_INDEX": str(index),
+        "VC_WORKER_NUM": str(workers),
+        "VC_WORKER_HOSTS": ",".join(["127.0.0.1"] * workers),
+    }
+    ranks = {
         "RANK": str(index),
         "LOCAL_RANK": "0",
         "WORLD_SIZE": str(workers),
@@ -98,3 +113,4 @@ def _rank(index: int, workers: int, version_id: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_FIRST_PORT + version_id % 1000),
     }
+    return ranks | volcano if job.api == V2 else ranks

@@ -3,21 +3,35 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from reconciler.emulator.model import Job, Status
+from reconciler.emulator.model import V1, Job, Status
+
+_REMEMBERED = 1000
+
+
+class Condition(Protocol):
+    """A further demand on a job. Hashable, and decided by what the job is, not by the clock."""
+
+    def fits(self, job: Job) -> bool:
+        """Whether the job is wanted."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which jobs to list, and in which order; `sort` names a row field of the API."""
+    """Which jobs to list, and in which order; `sort` names a row field of v1.
+
+    `workspace` None means all of them.
+    """
 
     project_id: str
-    workspace: str = "0"
+    workspace: str | None = "0"
     status: Status | None = None
     search: str = ""
     sort: str = "job_name"
     descending: bool = False
+    api: str = V1
+    conditions: tuple[Condition, ...] = ()
 
 
 _ORDERS: dict[str, Callable[[Job, int], Any]] = {
@@ -36,21 +50,25 @@ class Listing:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._jobs: dict[int, Job] = {}
-        self._counts: Counter[str] = Counter()
+        self._by_uid: dict[str, Job] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._all_visible_from = 0.0
         self._answers: dict[Query, list[Job]] = {}
 
     def add(self, job: Job) -> None:
         """Take a job in."""
         self._jobs[job.id] = job
-        self._counts[job.project_id] += 1
+        self._counts[job.project_id, job.api] += 1
+        if job.uid:
+            self._by_uid[job.uid] = job
         self._all_visible_from = max(self._all_visible_from, job.visible_from)
         self.touch()
 
     def remove(self, job: Job) -> None:
         """Take a job out."""
         if self._jobs.pop(job.id, None) is not None:
-            self._counts[job.project_id] -= 1
+            self._counts[job.project_id, job.api] -= 1
+            self._by_uid.pop(job.uid, None)
             self.touch()
 
     def touch(self) -> None:
@@ -61,13 +79,17 @@ class Listing:
         """The job with this number, or None."""
         return self._jobs.get(job_id)
 
+    def get_by_uid(self, uid: str) -> Job | None:
+        """The job with this UUID, or None."""
+        return self._by_uid.get(uid)
+
     def all(self) -> list[Job]:
         """Every job of every project, oldest first."""
         return list(self._jobs.values())
 
-    def count(self, project_id: str) -> int:
-        """How many jobs a project has, visible or not."""
-        return self._counts[project_id]
+    def count(self, project_id: str, api: str) -> int:
+        """How many jobs of an API version a project has, visible or not."""
+        return self._counts[project_id, api]
 
     def find(self, query: Query) -> list[Job]:
         """The jobs that fit, sorted. The caller must not change the list."""
@@ -75,6 +97,8 @@ class Listing:
         if known is None:
             known = self._find(query)
             if self._clock() >= self._all_visible_from and query.sort != "duration":
+                if len(self._answers) >= _REMEMBERED:
+                    self._answers.clear()
                 self._answers[query] = known
         return known
 
@@ -84,10 +108,12 @@ class Listing:
             job
             for job in self._jobs.values()
             if job.project_id == query.project_id
-            and job.workspace == query.workspace
+            and job.api == query.api
+            and query.workspace in (None, job.workspace)
             and job.visible_from <= now
             and (query.status is None or job.status == query.status)
             and query.search in job.name
+            and all(condition.fits(job) for condition in query.conditions)
         ]
         order = _ORDERS[query.sort]
         milliseconds = int(now * 1000)

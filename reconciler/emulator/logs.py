@@ -7,6 +7,7 @@ strictly, so a place in the log is found by bisection, however long the log is.
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,15 @@ class LogPage:
     lines: int
     start: str
     end: str
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a log as plain text; sizes in bytes, `size` of the text, `full` of the log."""
+
+    text: str
+    size: int
+    full: int
 
 
 class LogWriter:
@@ -103,10 +113,34 @@ class Logs:
                 lines = _backward(file, end, count)
         return _page(lines, base)
 
+    def tail(self, version_id: int, worker: int, most: int) -> LogTail:
+        """The end of a log, whole lines of at most `most` bytes together; empty without a log."""
+        path = self._path(version_id, worker)
+        if not path.exists():
+            return LogTail("", 0, 0)
+        size, kept, room = 0, deque[bytes](), most
+        with path.open("rb") as file:
+            for stamped in file:
+                if not stamped.endswith(b"\n"):
+                    break
+                line = stamped[_STAMP + 1 :]
+                kept.append(line)
+                size, room = size + len(line), room - len(line)
+                while room < 0:
+                    room += len(kept.popleft())
+        return LogTail(b"".join(kept).decode("utf-8", "replace"), most - room, size)
+
     def export(self, version_id: int, worker: int, target: Path) -> None:
         """Write the plain text of a log, without cursors, to the file `target`."""
-        with self._path(version_id, worker).open("rb") as source, target.open("wb") as out:
-            out.writelines(line[_STAMP + 1 :] for line in source)
+        with target.open("wb") as out:
+            self.copy(version_id, worker, out)
+
+    def copy(self, version_id: int, worker: int, out: BinaryIO) -> None:
+        """Write the plain text of a log to an open file; nothing when there is no such log."""
+        path = self._path(version_id, worker)
+        if path.exists():
+            with path.open("rb") as source:
+                out.writelines(line[_STAMP + 1 :] for line in source)
 
     def remove(self, version_id: int) -> None:
         """Forget the logs of a version."""

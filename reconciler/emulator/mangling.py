@@ -55,12 +55,23 @@ def mangle(answer: Answer, fault: Fault) -> Answer:
     return answer.with_body(json.dumps(change(json.loads(answer.body), fault)).encode())
 
 
-def first_job(answer: Answer) -> int | None:
-    """The number of the first job in a list's answer."""
+def first_job(answer: Answer) -> str:
+    """The number or UUID of the first job in a list's answer; empty if it has none."""
     try:
-        return int(json.loads(answer.body)["jobs"][0]["job_id"])
+        body = json.loads(answer.body)
+        return str(
+            body["jobs"][0]["job_id"] if "jobs" in body else body["items"][0]["metadata"]["id"]
+        )
     except (ValueError, KeyError, IndexError, TypeError):
-        return None
+        return ""
+
+
+def lists_newest_first(answer: Answer) -> bool:
+    """Whether a list's answer says that it is in falling order; that of v1 never says."""
+    try:
+        return bool(json.loads(answer.body).get("order") == "desc")
+    except (ValueError, AttributeError):
+        return False
 
 
 def _retry_after(fault: Fault) -> bytes:
@@ -79,12 +90,20 @@ _ERRORS: dict[str, Callable[[Fault], dict[str, Any]]] = {
         "error_code": f.code,
         "request_id": secrets.token_hex(16),
     },
+    "G": lambda f: {
+        "error_code": f.code,
+        "error_msg": f.message,
+        "error_solution": "Try again.",
+    },
 }
 
 
 def _duplicate_row(body: Any, _fault: Fault) -> Any:
-    rows = body.get("jobs") or []
-    return body | {"jobs": rows + rows[:1]} if rows else body
+    for name in ("jobs", "items"):
+        rows = body.get(name) or []
+        if rows:
+            return body | {name: rows + rows[:1]}
+    return body
 
 
 def _texts(value: Any, fault: Fault) -> Any:
@@ -102,7 +121,14 @@ def _nulls(value: Any, fault: Fault) -> Any:
 
 
 def _status(value: Any, fault: Fault) -> Any:
-    return _replace_fields(value, {"status": fault.value})
+    """Statuses are numbers in v1, and objects with a phase in v2."""
+    if isinstance(value, dict):
+        if "phase" in value:
+            return value | {"phase": f"Phase{fault.value}"}
+        plain = {"status": fault.value} if "status" in value else {}
+        plain = {} if isinstance(value.get("status"), dict) else plain
+        return {key: _status(item, fault) for key, item in value.items()} | plain
+    return [_status(item, fault) for item in value] if isinstance(value, list) else value
 
 
 def _replace_fields(value: Any, fields: dict[str, Any]) -> Any:

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+V1 = "v1"
+V2 = "v2"
+
 
 class Status(IntEnum):
     """The status numbers of a run (ModelArts API Reference, "Job Statuses")."""
@@ -62,10 +65,23 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """A named way for data in or out; without a path it is there in name only (a data set).
+
+    The run gets the folder as `--name=…`, or as the environment variable `name`.
+    """
+
+    name: str
+    path: str = ""
+    in_environment: bool = False
+
+
+@dataclass(frozen=True)
 class Work:
     """What one run does, in terms that no API version owns; paths are `/bucket/key` paths.
 
-    `held` keeps the run waiting for ever, as a sold-out flavor does.
+    `hours` ends the run after so many (0: never). `held` keeps it waiting for ever, as a
+    sold-out flavor does.
     """
 
     workers: int = 1
@@ -74,9 +90,11 @@ class Work:
     command: str = ""
     algorithm: str = ""
     parameters: list[list[str]] = field(default_factory=list)
-    data: str = ""
-    output: str = ""
+    inputs: list[Channel] = field(default_factory=list)
+    outputs: list[Channel] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
     log_dir: str = ""
+    hours: int = 0
     held: bool = False
 
 
@@ -85,7 +103,8 @@ class Version:
     """One run of a job; times are epoch milliseconds.
 
     `config` is what the caller sent, kept to be echoed by the API version that took it.
-    `processes` holds (process id, start mark) of every worker while they run.
+    `processes` holds (process id, start mark) of every worker while they run, `exit_codes`
+    what they ended with, negative for a signal.
     """
 
     id: int
@@ -100,6 +119,7 @@ class Version:
     started: int | None = None
     ended: int | None = None
     processes: list[list[Any]] = field(default_factory=list)
+    exit_codes: list[int] = field(default_factory=list)
 
     def duration(self, now: int) -> int | None:
         """Milliseconds of run time so far, or None before the start."""
@@ -110,7 +130,11 @@ class Version:
 
 @dataclass
 class Job:
-    """A named container of versions; `deleting` means a delete was accepted and is under way."""
+    """A named container of versions; `deleting` means a delete was accepted and is under way.
+
+    `api` is the version of the API that made it, and the only one that ever sees it. Jobs of
+    v2 have exactly one version, and are known by `uid` where those of v1 are by `id`.
+    """
 
     id: int
     project_id: str
@@ -121,6 +145,8 @@ class Job:
     last_number: int = 0
     deleting: bool = False
     visible_from: float = 0.0
+    api: str = V1
+    uid: str = ""
     versions: list[Version] = field(default_factory=list)
 
     @property

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _KEPT = 50_000
-_LIST = re.compile(r"/v\d+/[^/]+/training-jobs(-searches)?")
+_LIST = re.compile(r"/v\d+/[^/]+/training-job(s|-searches)")
 _DETAIL = re.compile(r"/v\d+/[^/]+/training-jobs/[^/]+(/versions/[^/]+)?")
-_CATALOG = re.compile(r"/v\d+/[^/]+/(job/|built-in-algorithms|training-job-flavors)")
+_CATALOG = re.compile(r"/v\d+/[^/]+/(job/|built-in-algorithms|training-job-(flavors|engines))")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from reconciler.emulator.errors import RefusedError
 from reconciler.emulator.launching import plan_workers
 from reconciler.emulator.logs import Logs, LogWriter
-from reconciler.emulator.model import Job, Status, Version
+from reconciler.emulator.model import V2, Job, Status, Version
 from reconciler.emulator.paths import local_path, writable_folder
 from reconciler.emulator.workers import Worker
 
@@ -41,8 +41,14 @@ class Listener(Protocol):
     def started(self, version: Version, processes: list[list[object]]) -> None:
         """The version runs as these (process id, start mark) pairs."""
 
+    def overdue(self, version: Version) -> None:
+        """The version has run for as long as it may, and is to be stopped."""
+
     def ended(self, version: Version, status: Status) -> None:
         """The version came to its end."""
+
+    def seconds(self, hours: int) -> float:
+        """How long so many hours of a run last."""
 
 
 class _Run:
@@ -140,7 +146,7 @@ class Runner:
     # -- one run
 
     async def _simulate(self, run: _Run, seconds: float) -> None:
-        self._listener.started(run.version, [])
+        self._begun(run, [])
         if seconds:
             await asyncio.sleep(seconds)
         self._finish(run, Status.COMPLETED)
@@ -167,13 +173,24 @@ class Runner:
             _end(run, signal.SIGKILL)
             await asyncio.gather(*(worker.finished() for worker in run.workers))
             return run.outcome if run.stopped else Status.SUBMIT_FAILED
-        self._listener.started(run.version, [[w.pid, w.mark] for w in run.workers])
+        self._begun(run, [[w.pid, w.mark] for w in run.workers])
         if run.stopped:
             self._signal(run)
         codes = await asyncio.gather(
             *(self._follow(run, *pair) for pair in zip(run.workers, writers, strict=True))
         )
+        run.version.exit_codes = codes
         return _judge(run, codes)
+
+    def _begun(self, run: _Run, processes: list[list[object]]) -> None:
+        self._listener.started(run.version, processes)
+        if run.version.work.hours:
+            allowed = self._listener.seconds(run.version.work.hours)
+            asyncio.get_running_loop().call_later(allowed, self._overdue, run)
+
+    def _overdue(self, run: _Run) -> None:
+        if run.version.id in self._runs:
+            self._listener.overdue(run.version)
 
     async def _follow(self, run: _Run, worker: Worker, writer: LogWriter) -> int:
         code = await worker.finished()
@@ -198,7 +215,7 @@ class Runner:
             log_dir = run.version.work.log_dir
             writable_folder(run.root, log_dir, create=True)
             for worker in range(run.version.work.workers):
-                name = f"{run.job.name}-{run.version.name}.{worker}.log"
+                name = _log_file(run.job, run.version, worker)
                 target = local_path(run.root, f"{log_dir.removesuffix('/')}/{name}")
                 self._logs.export(run.version.id, worker, target)
 
@@ -206,6 +223,12 @@ class Runner:
 def free_slots(cpus: Callable[[], int | None]) -> int:
     """How many workers may run at once unless told: one per processor, at least two."""
     return max(2, cpus() or 1)
+
+
+def _log_file(job: Job, version: Version, worker: int) -> str:
+    if job.api == V2:
+        return f"modelarts-job-{job.uid}-worker-{worker}.log"
+    return f"{job.name}-{version.name}.{worker}.log"
 
 
 def _end(run: _Run, sign: signal.Signals) -> None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.emulator.launch import private_folder
-from reconciler.emulator.model import Job, Project, Status, Version, Work
+from reconciler.emulator.model import Channel, Job, Project, Status, Version, Work
+from reconciler.emulator.signing import KeyPair
 
-FORMAT = 1
+FORMAT = 2
+"""1: before jobs knew their API version; read and written on as 2."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (id TEXT PRIMARY KEY, name TEXT UNIQUE, folder TEXT UNIQUE);
@@ -43,6 +45,18 @@ class Credentials:
     password: str = field(repr=False)
     domain: str
     admin_token: str = field(repr=False)
+    access_key: str
+    secret_key: str = field(repr=False)
+    temporary_access_key: str
+    temporary_secret_key: str = field(repr=False)
+    security_token: str = field(repr=False)
+
+    def pairs(self) -> list[KeyPair]:
+        """The key pairs that sign requests: a lasting one and a temporary one."""
+        return [
+            KeyPair(self.access_key, self.secret_key),
+            KeyPair(self.temporary_access_key, self.temporary_secret_key, self.security_token),
+        ]
 
 
 class Store:
@@ -192,21 +206,28 @@ def _hold(path: Path) -> int:
 
 
 def _credentials(path: Path) -> Credentials:
-    if not path.exists():
-        number = secrets.randbelow(10**20)
-        write_private(
-            path,
-            {
-                "username": f"user-{secrets.token_hex(4)}",
-                "password": secrets.token_urlsafe(24),
-                "domain": f"LOCAL-{number:020d}",
-                "admin_token": secrets.token_urlsafe(32),
-            },
-        )
     try:
-        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = Credentials(**_new_credentials() | known)
     except (ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged; delete it to have new credentials made.") from error
+    if len(known) < len(vars(found)):
+        write_private(path, vars(found))
+    return found
+
+
+def _new_credentials() -> dict[str, str]:
+    return {
+        "username": f"user-{secrets.token_hex(4)}",
+        "password": secrets.token_urlsafe(24),
+        "domain": f"LOCAL-{secrets.randbelow(10**20):020d}",
+        "admin_token": secrets.token_urlsafe(32),
+        "access_key": secrets.token_hex(10).upper(),
+        "secret_key": secrets.token_urlsafe(30),
+        "temporary_access_key": secrets.token_hex(10).upper(),
+        "temporary_secret_key": secrets.token_urlsafe(30),
+        "security_token": secrets.token_urlsafe(60),
+    }
 
 
 def _open_database(path: Path) -> sqlite3.Connection:
@@ -234,5 +255,14 @@ def _check_format(path: Path, found: int) -> None:
 
 def _load_version(text: str) -> Version:
     plain = json.loads(text)
-    work = Work(**plain.pop("work"))
+    work = _load_work(plain.pop("work"))
     return Version(**plain | {"work": work, "status": Status(plain["status"])})
+
+
+def _load_work(plain: dict[str, Any]) -> Work:
+    """The work of a version; format 1 knew one input and one output, each by a fixed name."""
+    for key, name, old in (("inputs", "data_url", "data"), ("outputs", "train_url", "output")):
+        path = plain.pop(old, "")
+        channels = plain.get(key) or ([{"name": name, "path": path}] if path else [])
+        plain[key] = [Channel(**channel) for channel in channels]
+    return Work(**plain)

@@ -18,6 +18,7 @@ from reconciler.engine.plan import (
     refuse_errors,
     state_ref,
 )
+from reconciler.engine.secrecy import check_planned, open_vault, sealed_state, with_hashes
 from reconciler.engine.soundness import check_whole
 from reconciler.engine.staleness import (
     check_digest,
@@ -30,8 +31,9 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.plan import GUARDS, Action, Plan
 from reconciler.model.platform import Listing
 from reconciler.model.report import ApplyResult, Report, Result
-from reconciler.model.state import Bound, Closed, Entry, Observed, State, fold
+from reconciler.model.state import Bound, Closed, Entry, Moved, Observed, State, fold
 from reconciler.planning.guards import Consent, check_guards
+from reconciler.planning.moves import Moves, after_moves
 from reconciler.planning.projection import mismatches
 
 Confirm = Callable[[Report], bool]
@@ -93,14 +95,18 @@ def apply_saved(
         base = recorded or new_state(saved.stack)
         check_platform(base, saved.platform)
         check_reached(saved, context.provider.identity)
+        vault = open_vault(context, base, (a.result.spec for a in saved.actions if a.result))
+        base = sealed_state(base, {}, vault)
         listing, recovery = look(context, base, {})
-        state = fold(base, recovery.entries)
+        state = after_moves(fold(base, recovery.entries), Moves(saved.moved))
         actions = fitting(saved, listing, state)
+        refuse_errors(check_planned(actions, vault))
         refuse_errors(check_guards(actions, state, consent))
         report = Report(plan=saved, command="apply", recovered=recovery.recovered)
         _ask(approval, report)
         run = _Run(context, writer, recorded, fail_fast)
-        return run.carry_out(saved, actions, Prepared(saved, report, state, listing, recovery))
+        known = Prepared(saved, report, state, listing, recovery, vault=vault)
+        return run.carry_out(saved, actions, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,8 @@ class _Run:
     fail_fast: bool
 
     def carry_out(self, plan: Plan, planned: Sequence[Action], prepared: Prepared) -> ApplyResult:
-        actions, facts = listed(planned), self._facts(plan, prepared)
+        actions = [with_hashes(action, prepared.vault) for action in listed(planned)]
+        facts = self._facts(plan, prepared)
         if not actions and not facts:
             return ApplyResult()
         base = self.recorded or prepared.state
@@ -134,6 +141,7 @@ class _Run:
         return ApplyResult(
             results=results,
             recovered=prepared.recovery.recovered,
+            moved=plan.moved,
             interrupted=self.context.stop.is_set(),
             verified=not wrong,
             mismatches=wrong,
@@ -144,6 +152,7 @@ class _Run:
         facts: list[Entry] = [*prepared.recovery.entries]
         if prepared.state.platform is None and listed(plan.actions):
             facts.append(Bound(platform=plan.platform.identity))
+        facts += [Moved(source=each.source, target=each.target) for each in plan.moved]
         facts += _given_up(plan, prepared)
         return [*facts, *self._observed(prepared.state, prepared.listing)]
 
@@ -156,7 +165,8 @@ def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
     """Close the intents to delete jobs that are there and that the plan leaves as they are.
 
     An interrupted run meant to delete them; the definition has changed its mind since. Otherwise
-    such a job, cleaned up one day, would look like one that we had deleted.
+    such a job, cleaned up one day, would look like one that we had deleted. The same goes for a
+    version that was to be created, once it had the time to appear.
     """
     planned, records = plan.by_address, prepared.state.records
     return [
@@ -164,7 +174,7 @@ def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
         for address, intents in prepared.state.intents.items()
         if address in prepared.wanted
         and address not in planned
-        and all(intent.kind in ("delete", "replace") for intent in intents)
+        and all(intent.kind in ("delete", "replace", "version") for intent in intents)
         and (record := records.get(address))
         and prepared.listing.by_id(record.job_id)
     ]

@@ -1,7 +1,7 @@
 """What every operation of the engine needs: the ports, the clock, and a way to tell."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.backends.base import Backend
@@ -32,6 +32,7 @@ class Context:
     """The ports that the command chose, and the limits that the user set.
 
     `stop` is set by the first Ctrl-C: nothing new is begun, what is in flight is finished.
+    `environment` is where the values of secrets are.
     """
 
     provider: Provider
@@ -44,6 +45,7 @@ class Context:
     full_refresh: bool = False
     lock_timeout: float = 0.0
     timing: Timing = field(default_factory=Timing)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def time(self) -> Clock:

@@ -1,6 +1,6 @@
 """Creating a job exactly once, whatever happens to the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.engine.context import Context
@@ -43,18 +43,22 @@ class Creation:
     duplicate name then leads back to the look-up (ModelArts API Reference, "Creating a Training
     Job": names are unique).
 
-    `earlier` are the intents that interrupted runs left open for the same address; `maybe_sent`
-    says that a request of ours may have had its effect, so that a failure must leave the intent
-    open.
+    `earlier` are the intents that interrupted runs left open for the same address; `reopen` makes
+    an intent durable that says when the request was sent again, so that a run which follows our
+    death knows how long the job may still take to appear. `maybe_sent` says that a request of ours
+    may have had its effect, so that a failure must leave the intent open.
     """
 
     context: Context
     intent: Intent
     earlier: Sequence[Intent] = ()
+    reopen: Callable[[Intent], None] = lambda _: None
     maybe_sent: bool = field(init=False)
+    _first: Intent = field(init=False)
     _lost: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
+        self._first = self.intent
         self.maybe_sent = any(intent.kind == "create" for intent in self.earlier)
 
     def run(self) -> JobRecord:
@@ -72,12 +76,18 @@ class Creation:
                 return with_ids(result, self.context.provider.create(result.spec))
             except OutcomeUnknownError as lost:
                 found = self._after_lost_answer(lost)
+                if found is None:
+                    self._begin_again()
             except NameTakenError as refusal:
                 found = self._after_name_taken(refusal)
                 if found is None and not next(taken, False):
                     raise self._still_taken() from refusal
             if found:
                 return found
+
+    def _begin_again(self) -> None:
+        self.intent = self.intent.model_copy(update={"at": self.context.provider.now()})
+        self.reopen(self.intent)
 
     def _after_lost_answer(self, lost: OutcomeUnknownError) -> JobRecord | None:
         """Look for our job until it appears; None when it is time to send again."""
@@ -153,7 +163,7 @@ class Creation:
         """Return the record if the job is ours; raise if it is of an older definition."""
         if job is None:
             return None
-        if self._lost and (found := is_ours((self.intent,), job)):
+        if self._lost and (found := is_ours((self._first, self.intent), job)):
             return found
         found = is_ours(self.earlier, job)
         if found is None or self.intent.result is None:

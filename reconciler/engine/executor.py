@@ -10,6 +10,7 @@ from reconciler.engine.context import Context
 from reconciler.engine.creation import Creation, LateJobError
 from reconciler.engine.deletion import Vanishing
 from reconciler.engine.journal import Journal
+from reconciler.engine.versioning import Versioning
 from reconciler.errors import (
     InterruptedRunError,
     JobNotFoundError,
@@ -17,7 +18,7 @@ from reconciler.errors import (
     ProviderError,
     ReconcilerError,
 )
-from reconciler.model.address import Address
+from reconciler.model.address import Address, kept_aside
 from reconciler.model.events import Event
 from reconciler.model.job import JobRecord
 from reconciler.model.plan import Action, ActionKind
@@ -25,6 +26,7 @@ from reconciler.model.platform import Quota
 from reconciler.model.report import ActionResult, Result
 from reconciler.model.state import Closed, Intent, Opened, Recorded, Removed
 from reconciler.planning.ordering import Schedule, must_clear_first
+from reconciler.planning.projection import project
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ class Executor:
         match action.kind:
             case ActionKind.CREATE:
                 return self._create
+            case ActionKind.REPLACE if action.strategy == "new_version":
+                return self._create_version
             case ActionKind.REPLACE | ActionKind.DELETE:
                 return self._delete
             case ActionKind.UPDATE | ActionKind.ADOPT:
@@ -196,6 +200,19 @@ class Executor:
 
     def _create(self, action: Action) -> JobRecord:
         return self._send_create(self._open("create", action))
+
+    def _create_version(self, action: Action) -> JobRecord:
+        intent = self._open("version", action)
+        versioning = Versioning(self.context, intent, self.intents.get(intent.address, ()))
+        described = any(each.path == "description" for each in action.changes)
+        try:
+            record = versioning.run(interrupts=action.interrupts, described=described)
+        except ReconcilerError:
+            if not versioning.maybe_sent:
+                self.journal.append(Closed(address=intent.address))
+            raise
+        self.journal.append(Recorded(address=intent.address, record=record))
+        return record
 
     def _go_on_once_gone(self, action: Action) -> Ending:
         """Go on with an action whose job left the list, unless its details are still there."""
@@ -209,8 +226,8 @@ class Executor:
             return Accepted()
         if action.kind is ActionKind.REPLACE:
             return self._create_anew(action)
-        self.journal.append(Recorded(address=action.address, record=None))
-        return None
+        self.journal.append(Recorded(address=action.address, record=project(action)))
+        return project(action)
 
     def _create_anew(self, action: Action) -> JobRecord:
         """The second half of a replacement: the old job is gone, its intent still open."""
@@ -220,7 +237,8 @@ class Executor:
         return self._send_create(self._open("create", action))
 
     def _send_create(self, intent: Intent) -> JobRecord:
-        creation = Creation(self.context, intent, self.intents.get(intent.address, ()))
+        earlier = self.intents.get(intent.address, ())
+        creation = Creation(self.context, intent, earlier, self._reopen)
         try:
             record = creation.run()
         except LateJobError as late:
@@ -263,6 +281,9 @@ class Executor:
     def _forget(self, action: Action) -> None:
         self.journal.append(Recorded(address=action.address, record=None))
 
+    def _reopen(self, intent: Intent) -> None:
+        self.journal.append(Opened(intent=intent))
+
     def _open(self, kind: str, action: Action) -> Intent:
         intent = Intent.model_validate(
             {
@@ -273,10 +294,18 @@ class Executor:
                 "job_id": action.job_id,
                 "version_id": action.version_id,
                 "result": action.result,
+                "aside": _aside(action),
             }
         )
         self.journal.append(Opened(intent=intent))
         return intent
+
+
+def _aside(action: Action) -> Address | None:
+    """Return where the record of the job goes that an action creates another one beside."""
+    if action.strategy != "keep" or action.job_id is None:
+        return None
+    return kept_aside(action.address, action.job_id)
 
 
 def _event(

@@ -1,64 +1,44 @@
-"""Operations on single recorded jobs: logs, stop, adopt."""
+"""Operations on chosen jobs: which ones, stop, adopt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import observed, read_status, record_outcomes
-from reconciler.engine.plan import Request, check_platform, new_state
+from reconciler.engine.plan import Request, check_platform, new_state, refuse_errors
 from reconciler.engine.refresh import read_spec
+from reconciler.engine.secrecy import check_secrets, open_vault, sealed_jobs
 from reconciler.errors import (
-    InterruptedRunError,
     JobNotFoundError,
     NameTakenError,
+    ProviderError,
     ReconcilerError,
     UsageError,
 )
-from reconciler.model.address import Address, matches
+from reconciler.model.address import Address, selects
 from reconciler.model.events import Event
-from reconciler.model.job import ActualJob, JobRecord
+from reconciler.model.job import ActualJob
 from reconciler.model.plan import Action, ActionKind
-from reconciler.model.platform import LogChunk
 from reconciler.model.report import StatusRow
+from reconciler.model.secrets import shown
 from reconciler.model.state import Bound, Entry, Intent, Opened, Recorded, State, fold
 from reconciler.planning.decide import decide
 
 
 def select(state: State | None, globs: Sequence[str]) -> list[Address]:
-    """Return the recorded addresses that fit the globs, in order; `UsageError` if one fits none."""
+    """Return the recorded addresses that the globs choose, in order.
+
+    The key of a sweep chooses all of its jobs. Raises `UsageError` when a glob chooses none.
+    """
     records = state.records if state else {}
     for glob in globs:
-        if not any(matches(address, (glob,)) for address in records):
+        if not any(selects((glob,), address) for address in records):
             raise UsageError(
                 "No such job is recorded",
                 f'The state records no job at "{glob}".',
                 "`reconciler state list` shows the addresses there are.",
             )
-    return sorted(address for address in records if not globs or matches(address, globs))
-
-
-def follow_log(context: Context, address: Address, *, lines: int, follow: bool) -> Iterator[str]:
-    """Yield the last lines of a job's log, and with `follow` what comes until its run ends.
-
-    Raises `JobNotFoundError` when the job is gone, `InterruptedRunError` when the user stops.
-    """
-    record = _record(context, address)
-    job_id = record.job_id or ""
-    chunk = context.provider.logs(job_id, record.version_id, lines=lines)
-    if chunk.text:
-        yield chunk.text
-    pause = context.timing.poll_first
-    while follow:
-        ended = _has_ended(context, address)
-        fresh = _rest(context, job_id, record.version_id, chunk)
-        for chunk in fresh:
-            yield chunk.text
-            pause = context.timing.poll_first
-        if ended:
-            return
-        if context.stop.is_set():
-            raise InterruptedRunError("Interrupted", "The job runs on.")
-        context.time.pause(pause)
-        pause = min(pause * 1.5, context.timing.poll_most)
+    return sorted(address for address in records if not globs or selects(globs, address))
 
 
 def stop_jobs(
@@ -66,23 +46,46 @@ def stop_jobs(
 ) -> list[StatusRow]:
     """Stop the jobs that wait or run; return how each stands when they have stopped.
 
-    Their records stay. Waits up to `timeout` seconds for the platform to stop them.
+    Their records stay. Waits up to `timeout` seconds for the platform to stop them. One that the
+    platform refuses to stop does not keep the others from being stopped: `ProviderError` at the
+    end names each.
     """
     rows = read_status(context, addresses)
-    for row in rows:
-        if row.is_gone or not row.status.is_live or row.job_id is None:
-            continue
-        context.provider.stop(row.job_id, row.version_id)
-        context.emit(Event(type="notice", address=row.address, message="stop requested"))
+    live = [row for row in rows if not row.is_gone and row.status.is_live and row.job_id]
+    refusals = _request_stops(context, live)
+    waited = {row.address for row in live} - refusals.keys()
     deadline, pause = context.time.monotonic() + timeout, context.timing.poll_first
-    while context.time.monotonic() < deadline and not context.stop.is_set():
+    while waited and context.time.monotonic() < deadline and not context.stop.is_set():
         rows = read_status(context, addresses)
-        if all(row.is_gone or row.status.is_final for row in rows):
+        if all(row.is_gone or row.status.is_final for row in rows if row.address in waited):
             break
         context.time.pause(pause)
         pause = min(pause * 1.5, context.timing.poll_most)
     record_outcomes(context)
+    if refusals:
+        told = [f"{address}: {error}" for address, error in refusals.items()]
+        raise ProviderError("Not every job could be stopped", "\n".join(told)) from next(
+            iter(refusals.values())
+        )
     return rows
+
+
+def _request_stops(context: Context, live: Sequence[StatusRow]) -> dict[Address, ProviderError]:
+    """Ask for every stop, side by side; return what the platform refused."""
+
+    def request(row: StatusRow) -> ProviderError | None:
+        try:
+            context.provider.stop(row.job_id or "", row.version_id)
+        except ProviderError as error:
+            return error
+        context.emit(Event(type="notice", address=row.address, message="stop requested"))
+        return None
+
+    if not live:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(context.parallelism, len(live))) as pool:
+        answers = zip(live, pool.map(request, live), strict=True)
+        return {row.address: error for row, error in answers if error is not None}
 
 
 def adopt(context: Context, request: Request, address: Address, job_id: str | None) -> Action:
@@ -104,6 +107,8 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
         state = recorded or new_state(request.stack)
         check_platform(state, request.platform)
         _refuse_recorded(state, address)
+        vault = open_vault(context, state, [desired.spec])
+        desired = sealed_jobs({address: desired}, state, vault)[address]
         listing = context.provider.list()
         row = listing.by_id(job_id) if job_id else listing.by_name(desired.spec.name)
         if row is None:
@@ -111,6 +116,7 @@ def adopt(context: Context, request: Request, address: Address, job_id: str | No
             raise JobNotFoundError("No such job", f"The platform has no job with {named}.")
         _refuse_owned(state, address, row)
         action = decide(address, desired, None, read_spec(context.provider, row), adopt=True)
+        refuse_errors(tuple(check_secrets([action], {address: desired}, vault)))
         if action.kind is not ActionKind.ADOPT or action.result is None:
             raise _differs(action, row)
         entries: list[Entry] = []
@@ -165,44 +171,12 @@ def _refuse_owned(state: State, address: Address, row: ActualJob) -> None:
 
 
 def _differs(action: Action, row: ActualJob) -> ReconcilerError:
-    shown = "\n".join(
-        f"  {change.path}: theirs {change.before!r}, ours {change.after!r}"
+    differences = "\n".join(
+        f"  {change.path}: theirs {shown(change.before)}, ours {shown(change.after)}"
         for change in action.changes
     )
     return NameTakenError(
         "Job differs from the definition",
-        f'Job "{row.name}" (id {row.job_id}) cannot become "{action.address}":\n{shown}',
+        f'Job "{row.name}" (id {row.job_id}) cannot become "{action.address}":\n{differences}',
         "Change the definition to match the job; adopting never changes a configuration.",
     )
-
-
-def _record(context: Context, address: Address) -> JobRecord:
-    state = context.backend.read()
-    record = state.records.get(address) if state else None
-    if record is None or record.job_id is None:
-        raise UsageError(
-            "No such job is recorded",
-            f'The state records no job at "{address}".',
-            "`reconciler state list` shows the addresses there are.",
-        )
-    return record
-
-
-def _has_ended(context: Context, address: Address) -> bool:
-    rows = read_status(context, [address])
-    return not rows or rows[0].is_gone or rows[0].status.is_final
-
-
-def _rest(
-    context: Context, job_id: str, version_id: str | None, chunk: LogChunk
-) -> Iterator[LogChunk]:
-    """Yield the pieces of the log after a cursor, until there is no more for now."""
-    while True:
-        try:
-            after = context.provider.logs(job_id, version_id, lines=500, cursor=chunk.cursor)
-        except JobNotFoundError:
-            return
-        if not after.text or after.cursor == chunk.cursor:
-            return
-        chunk = after
-        yield chunk

@@ -1,6 +1,6 @@
 """How runs end: seeing it, waiting for it, recording it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,22 +69,27 @@ def status_rows(
 
 
 def wait(
-    context: Context, addresses: Sequence[Address] | None = None, timeout: float | None = None
+    context: Context,
+    addresses: Sequence[Address] | None = None,
+    timeout: float | None = None,
+    *,
+    enough: Callable[[Sequence[StatusRow]], bool] = lambda _: False,
+    told: Mapping[Address, Status] | None = None,
 ) -> WaitResult:
-    """Block until the recorded jobs (or those at the addresses) have ended.
+    """Block until the recorded jobs (or those at the addresses) have ended, or it is `enough`.
 
-    `timeout` is in seconds. Outcomes are recorded when the state's lock is free; otherwise the
-    next apply records them. Raises `InterruptedRunError` when the user stops waiting; the jobs
-    run on.
+    `timeout` is in seconds; statuses that were `told` before are not told again. Outcomes are
+    recorded when the state's lock is free; otherwise the next apply records them. Raises
+    `InterruptedRunError` when the user stops waiting; the jobs run on.
     """
     deadline = None if timeout is None else context.time.monotonic() + timeout
-    before: dict[Address, Status] = {}
+    before = dict(told or {})
     rows: list[StatusRow] = []
     for rows in _watch(context, addresses):
         _tell_changes(context, before, rows)
         before = {row.address: row.status for row in rows}
-        open_rows = [row for row in rows if not _has_ended(row)]
-        if not open_rows:
+        open_rows = [row for row in rows if not has_ended(row)]
+        if not open_rows or enough(rows):
             break
         if deadline is not None and context.time.monotonic() >= deadline:
             record_outcomes(context)
@@ -142,11 +147,12 @@ def _tell_changes(
     for row in rows:
         if before.get(row.address) is not row.status:
             context.emit(Event(type="status", address=row.address, message=str(row.status)))
-    ended = sum(_has_ended(row) for row in rows)
+    ended = sum(has_ended(row) for row in rows)
     context.emit(Event(type="waiting", done=ended, total=len(rows)))
 
 
-def _has_ended(row: StatusRow) -> bool:
+def has_ended(row: StatusRow) -> bool:
+    """Tell whether a job's run is over, or the job gone."""
     return row.is_gone or row.status.is_final
 
 

@@ -2,17 +2,25 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
 from reconciler.engine.refresh import refresh
+from reconciler.engine.secrecy import (
+    before_its_salt,
+    check_secrets,
+    open_vault,
+    resealed,
+    sealed_jobs,
+    sealed_state,
+)
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
-from reconciler.model.definition import SourceFile
+from reconciler.model.definition import Move, Removal, SourceFile
 from reconciler.model.job import DesiredJob
 from reconciler.model.plan import (
     GUARDS,
@@ -29,6 +37,7 @@ from reconciler.model.plan import (
 from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
+from reconciler.model.secrets import Vault
 from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
@@ -38,6 +47,7 @@ from reconciler.planning.preflight import (
     check_outputs,
     check_quota,
     starting,
+    waiting,
 )
 from reconciler.planning.recovery import Recovery, recover
 
@@ -48,9 +58,12 @@ _REPEATS = 5
 class Request:
     """What the user wants planned.
 
-    `desired` is empty when `destroying`; `retries_only` keeps nothing but the retries that the
-    definition's lifecycle already approved. `policies` judge the plan, and `labels` are those of
-    all defined jobs, which policies speak of. `today` is a day in UTC.
+    `desired` is empty when `destroying`. `moved` and `removed` are the blocks that rename and let
+    go of records. `retries_only` keeps nothing but the retries that the definition's lifecycle
+    already approved, and of `going_on`, the actions that an approved plan showed as waiting, those
+    that can be carried out now; `permits` keeps nothing but what it says yes to. `policies` judge
+    the plan, and `labels` are those of all defined jobs, which policies speak of. `today` is a day
+    in UTC.
     """
 
     stack: str
@@ -61,7 +74,11 @@ class Request:
     consent: Consent = field(default_factory=Consent)
     adopt: bool = False
     destroying: bool = False
+    moved: tuple[Move, ...] = ()
+    removed: tuple[Removal, ...] = ()
     retries_only: bool = False
+    going_on: Mapping[Address, Action] = field(default_factory=dict)
+    permits: Callable[[Action], bool] = lambda _: True
     options: str = ""
     command: str = "plan"
     policies: Policies = field(default_factory=Policies)
@@ -74,8 +91,9 @@ class Request:
 class Prepared:
     """A plan, and all that it was made from.
 
-    `state` has the recovery folded in; `wanted` are the addresses that the definition was asked
-    about: one that the plan does not list is as it should be.
+    `state` has the recovery and the moves folded in; `wanted` are the addresses that the
+    definition was asked about: one that the plan does not list is as it should be. `vault` seals
+    the state's secrets.
     """
 
     plan: Plan
@@ -84,6 +102,7 @@ class Prepared:
     listing: Listing
     recovery: Recovery
     wanted: frozenset[Address] = frozenset()
+    vault: Vault = field(default_factory=Vault)
 
 
 def new_state(stack: str) -> State:
@@ -115,7 +134,11 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     """Make the plan for a state that was read; None when there is none yet."""
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
+    vault = open_vault(context, base, (job.spec for job in request.desired.values()))
+    base = sealed_state(base, request.desired, vault)
+    request = replace(request, desired=sealed_jobs(request.desired, base, vault))
     listing, recovery = look(context, base, request.desired)
+    recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
     draft = make_draft(
@@ -128,17 +151,25 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
             destroying=request.destroying,
             recovered=recovery.recovered,
             ignored_drift=request.ignored_drift,
+            moved=() if request.retries_only else request.moved,
+            removed=request.removed,
             today=request.today,
+            now=context.provider.now(),
         )
     )
-    actions = tuple(a for a in draft.actions if not request.retries_only or _is_retry(a))
-    wanted = request.desired
+    state, wanted = draft.state, request.desired
+    actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
+    if recorded is None and vault.places:
+        actions = tuple(before_its_salt(action) for action in actions)
     started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
-    catalog = _catalog(context, tuple(started.values()))
-    estimate, objections = _judge(request, draft, actions, started, catalog)
+    later = {a.address: wanted[a.address] for a in waiting(actions) if a.address in wanted}
+    catalog = _catalog(context, (*started.values(), *later.values()))
+    listing = _with_quota(context, listing) if started else listing
+    estimate, objections = _judge(request, draft, actions, started, later, catalog)
     diagnostics = (
         *draft.diagnostics,
-        *_preflight(actions, request.desired, started, catalog, listing),
+        *_preflight(actions, request.desired, started | later, catalog, listing),
+        *(check_secrets(actions, wanted, vault) if request.command != "drift" else ()),
         *check_guards(actions, state, request.consent),
         *objections,
     )
@@ -154,7 +185,7 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     )
     considered = () if request.retries_only else wanted
     asked = frozenset(address for address in considered if address in request.selection)
-    return Prepared(made, report, state, listing, recovery, asked)
+    return Prepared(made, report, state, listing, recovery, asked, vault)
 
 
 def look(
@@ -164,6 +195,7 @@ def look(
 
     A job that such a run may have created just now is given the time to appear in the list,
     unless a create of the same name is going to find out: planned without it, it would be lost.
+    Nothing but time finds out about a version.
     """
     pause = context.timing.poll_first
     while True:
@@ -187,8 +219,10 @@ def _may_appear(context: Context, state: State, desired: Mapping[Address, Desire
     now, grace = context.provider.now(), context.timing.grace
     names = {address: job.spec.name for address, job in desired.items()}
     return any(
-        intent.kind == "create"
-        and names.get(address) != intent.name
+        (
+            intent.kind == "version"
+            or (intent.kind == "create" and names.get(address) != intent.name)
+        )
         and abs((now - intent.at).total_seconds()) < grace
         for address, intents in state.intents.items()
         for intent in intents
@@ -213,7 +247,7 @@ def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Di
     ]
     return (
         *check_catalog(jobs.values(), catalog),
-        *check_quota(fresh, context.provider.list().quota),
+        *check_quota(fresh, _with_quota(context, context.provider.list()).quota),
         *check_outputs(fresh, jobs),
     )
 
@@ -253,12 +287,23 @@ def _assemble(
         state=state_ref(recorded),
         created_at=datetime.now(UTC),
         summary=draft.summary,
+        moved=draft.moved,
         actions=actions,
+        dependencies=_dependencies(request),
         drift=draft.drift,
         known_drift=draft.known_drift,
         estimate=estimate,
         diagnostics=diagnostics,
     ).sealed()
+
+
+def _dependencies(request: Request) -> dict[Address, tuple[Address, ...]]:
+    """Return which of the selected jobs needs which others."""
+    return {
+        address: request.desired[address].depends_on
+        for address in sorted(request.desired)
+        if request.desired[address].depends_on and address in request.selection
+    }
 
 
 def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
@@ -269,6 +314,11 @@ def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
         context.provider.flavors(),
         context.provider.engines() if any(job.spec.engine for job in started) else (),
     )
+
+
+def _with_quota(context: Context, listing: Listing) -> Listing:
+    """Ask for the quota where the list does not tell it."""
+    return listing if listing.quota else Listing(listing.jobs, context.provider.quota())
 
 
 def _preflight(
@@ -292,16 +342,20 @@ def _judge(
     draft: Draft,
     actions: tuple[Action, ...],
     started: Mapping[Address, DesiredJob],
+    later: Mapping[Address, DesiredJob],
     catalog: Catalog,
 ) -> tuple[Estimate | None, tuple[Diagnostic, ...]]:
-    """Return what the plan costs, and what the definition's policies and limits say of it."""
+    """Return what the plan costs, and what the definition's policies and limits say of it.
+
+    What waits for other jobs costs, too: whoever approves the plan approves the whole graph.
+    """
     policies = request.policies
     if not policies:
         return None, ()
     from reconciler.planning.cost import estimate
     from reconciler.planning.policy import Case, check_policies
 
-    cost = estimate(started.values(), policies.prices)
+    cost = estimate((*started.values(), *later.values()), policies.prices)
     selected = sorted(address for address in request.desired if address in request.selection)
     case = Case(
         jobs=[request.desired[address] for address in selected],
@@ -324,6 +378,30 @@ def _check_selection(request: Request, state: State) -> None:
             f"Nothing in the definition or the state fits {', '.join(unknown)}.",
             "`reconciler state list` and the keys below `jobs:` are the addresses there are.",
         )
+
+
+def _is_asked_for(request: Request, action: Action) -> bool:
+    if not request.permits(action):
+        return False
+    return not request.retries_only or _is_retry(action) or _goes_on(request, action)
+
+
+def _goes_on(request: Request, action: Action) -> bool:
+    """Tell whether an action is what an approved plan showed as waiting, now or still.
+
+    It may delete no other job than the one that was shown. What is run is what was shown, since
+    the desired jobs are those that the approved plan was made from.
+    """
+    shown = request.going_on.get(action.address)
+    if shown is None or action.result is None:
+        return False
+    if action.kind not in (ActionKind.CREATE, ActionKind.REPLACE) and not action.waits:
+        return False
+    return (
+        action.name == shown.name
+        and action.job_id in (None, shown.job_id)
+        and (action.strategy == shown.strategy or action.kind is ActionKind.CREATE)
+    )
 
 
 def _is_retry(action: Action) -> bool:

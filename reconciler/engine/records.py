@@ -8,6 +8,7 @@ from reconciler.backends.base import Backend, StateWriter
 from reconciler.errors import StateDamagedError, StateError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.state import Entry, Moved, Recorded, State, fold
+from reconciler.planning.moves import along
 
 _SKIP_AFTER_DAMAGE = 1000
 """How far the serial jumps when the damaged state's own cannot be read, so that no plan that was
@@ -33,7 +34,8 @@ class Records:
                     f'The state has a record at "{target}" already.',
                     f"Forget that one first with `reconciler state rm {target}`, if it is meant.",
                 )
-            return _commit(writer, state, [Moved(source=source, target=target)])
+            moved = [Moved(source=source, target=target), *along(state.records, source, target)]
+            return _commit(writer, state, moved)
 
     def remove(self, addresses: Sequence[Address]) -> State:
         """Forget records; their jobs stay as they are. `UsageError` if one is not recorded."""
@@ -62,8 +64,61 @@ class Records:
             writer.checkpoint(state)
             return state
 
+    def migrate(self, target: Backend) -> State:
+        """Copy the state with its history to another place, and verify it; return it.
+
+        The old place stays as it is, so that the way back is the same command the other way
+        round. Raises `StateError` when the target holds another state, or a newer one.
+        """
+        with (
+            self._lock() as _,
+            target.lock(command=self.command, timeout=self.lock_timeout) as writer,
+        ):
+            state = _require(self.backend.read())
+            there = target.read()
+            _check_target(state, there)
+            for info in reversed(self.backend.history()):
+                kept = self.backend.restore(info.name)
+                if kept.lineage == state.lineage and (not there or kept.serial > there.serial):
+                    writer.checkpoint(kept, info.run)
+                    there = kept
+            if there != state:
+                writer.checkpoint(state)
+            if target.read() != state:
+                raise StateError(
+                    "The copy differs from the state",
+                    "What was written there does not read back as it was.",
+                    "Go on with the old place; it is unchanged.",
+                )
+            return state
+
+    def rewrite(self) -> State:
+        """Write the state anew as it is: under another key, say."""
+        with self._lock() as writer:
+            state = _require(self.backend.read())
+            writer.checkpoint(state)
+            return state
+
     def _lock(self) -> AbstractContextManager[StateWriter]:
         return self.backend.lock(command=self.command, timeout=self.lock_timeout)
+
+
+def _check_target(state: State, there: State | None) -> None:
+    """Refuse to write over a state that is another one, or newer."""
+    if there is None:
+        return
+    if there.lineage != state.lineage:
+        raise StateError(
+            "Another state is there already",
+            f"Its lineage is {there.lineage}, not {state.lineage}.",
+            "Name an empty place, or another stack.",
+        )
+    if there.serial > state.serial:
+        raise StateError(
+            "A newer state is there already",
+            f"It is at serial {there.serial}, this one at {state.serial}.",
+            "Nothing was copied: that place is where the work went on.",
+        )
 
 
 def _commit(writer: StateWriter, state: State, entries: Sequence[Entry]) -> State:

@@ -38,7 +38,9 @@ def refresh(
     emit(Event(type="refresh", message="Reading the platform's jobs"))
     listing = provider.list()
     listing = with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
-    wanted = wanting_details(state, desired, listing, full=full)
+    wanted = [
+        job for job in wanting_details(state, desired, listing, full=full) if job.spec is None
+    ]
     details = _read_details(provider, wanted, parallelism, emit)
     emit(Event(type="refresh", message="Read the platform's jobs", data={"jobs": len(listing)}))
     return listing.with_details(details)
@@ -56,6 +58,7 @@ def doubtful(
         for address, record in state.records.items()
         if record.job_id is not None
         and listing.by_id(record.job_id) is None
+        and not record.expired
         and not (address in desired and record.has_succeeded)
     ]
 
@@ -76,6 +79,10 @@ def wanting_details(
     unrecorded = (job.spec.name for address, job in desired.items() if address not in state.records)
     intended = (intent.name for intents in state.intents.values() for intent in intents)
     known = {record.job_id for record in state.records.values()}
+    for intent in (each for intents in state.intents.values() for each in intents):
+        actual = listing.by_id(intent.job_id) if intent.kind == "version" else None
+        if actual and actual.version_id != intent.version_id:
+            wanted[actual.job_id] = actual
     for name in (*unrecorded, *intended):
         actual = listing.by_name(name)
         if actual and actual.job_id not in known:
@@ -117,8 +124,11 @@ def _read_details(
 def read_spec(provider: Provider, row: ActualJob) -> ActualJob:
     """Return a listed job with its spec; the row's own status and description stay.
 
-    A job that goes away between the list and this call is returned without a spec.
+    A job that goes away between the list and this call is returned without a spec. A row that
+    has one already is returned as it is.
     """
+    if row.spec is not None:
+        return row
     try:
         details = provider.get(row.job_id, row.version_id)
     except JobNotFoundError:

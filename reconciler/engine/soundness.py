@@ -42,8 +42,10 @@ def _contradictions(action: Action) -> Iterator[str]:
         yield f"a {kind} without its result"
     if kind in _OF_A_JOB and (not action.job_id or action.expects.job_id is None):
         yield f"a {kind} that names no job"
-    if result is None:
+    if result is None or kind is ActionKind.BLOCKED:
         return
+    if kind is ActionKind.DELETE and (result.job_id != action.job_id or not result.expired):
+        yield "a delete that leaves the record of a job that is there"
     if kind in (ActionKind.CREATE, ActionKind.REPLACE):
         if result.job_id is not None:
             yield f"a {kind} whose result has an id already"
@@ -63,6 +65,9 @@ def misfits(
     record = state.records.get(action.address)
     recorded = record.job_id if record else None
     match action.kind:
+        case ActionKind.CREATE if action.strategy == "keep":
+            if recorded != action.job_id:
+                yield f"job_id was {action.job_id}, is {recorded or 'not recorded'}"
         case ActionKind.CREATE | ActionKind.ADOPT if listing.by_id(recorded) is not None:
             yield f"job_id was none, is {recorded}"
         case ActionKind.UPDATE | ActionKind.DELETE | ActionKind.FORGET:

@@ -102,15 +102,29 @@ class Outcome(Model):
     duration_ms: int | None = None
 
 
+class PastRun(Model):
+    """An earlier run of an address, and how it ended as far as anybody saw."""
+
+    job_id: str
+    version_id: str | None = None
+    attempt: int = 1
+    created_at: Moment | None = None
+    outcome: Outcome | None = None
+
+
 class JobRecord(Model):
     """What we recorded of a job that we created or adopted.
 
     `job_id` is None only between the two halves of a replacement: the old job is deleted, the
     new one not yet created. `protect` and `retain` stand here so that they still hold after the
     block is gone from the definition, and so does `ttl_after_finished` (seconds). `attempt` counts
-    from 1 and grows with each retry. `depends_on` maps each dependency to the id of its job when
-    this one was created, so that a dependency that was run again since is noticed; `code` is the
-    training code that it was created with.
+    from 1 and grows with each retry. `depends_on` maps each dependency to its run (`JobRecord.run`)
+    when this one was created, so that a dependency that was run again since is noticed; `code` is
+    the training code that it was created with. `expired` says that we deleted the finished job
+    ourselves, when its `ttl_after_finished` was over: it is neither missing nor drifted.
+    `base_name` is the name in the definition where `name` bears a fingerprint besides, because an
+    older job of the same address was kept. `earlier` are the last runs before this one, newest
+    last; folding the journal keeps them, and no plan changes them.
     """
 
     job_id: str | None
@@ -125,6 +139,19 @@ class JobRecord(Model):
     ttl_after_finished: int | None = None
     depends_on: dict[Address, str] = Field(default_factory=dict)
     code: CodeDigest | None = None
+    expired: bool = False
+    base_name: str | None = None
+    earlier: tuple[PastRun, ...] = ()
+
+    @property
+    def run(self) -> str | None:
+        """Which run of which job this is: `567524/1108482`, without the version if it has none.
+
+        None when there is no job. Equal as long as nobody started the training again.
+        """
+        if self.job_id is None or self.version_id is None:
+            return self.job_id
+        return f"{self.job_id}/{self.version_id}"
 
     @property
     def has_succeeded(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -83,6 +83,11 @@ class Action(Model):
     and `after` are canonical specs; `result` is the record that success leaves behind, but for
     the ids that the platform gives. `interrupts` says that the job waits or runs right now,
     `running_ms` for how long (milliseconds).
+
+    `depends_on` are the addresses that come first; of a blocked action, those that it waits for.
+    A blocked action that has a `result` is going to be carried out when they have succeeded, with
+    `job_id` the job that it is to replace. `strategy` says what becomes of that one: deleted, the
+    earlier version of the same job, or kept aside at another address.
     """
 
     kind: ActionKind
@@ -98,8 +103,22 @@ class Action(Model):
     interrupts: bool = False
     running_ms: int | None = None
     depends_on: tuple[Address, ...] = ()
+    strategy: Literal["replace", "new_version", "keep"] = "replace"
     location: Location | None = None
     result: JobRecord | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is going to be carried out once the jobs that it depends on succeeded."""
+        return self.kind is ActionKind.BLOCKED and self.result is not None
+
+
+class PlannedMove(Model):
+    """A record that gets another address; no job is touched."""
+
+    source: Address
+    target: Address
+    location: Location | None = None
 
 
 class DriftKind(StrEnum):
@@ -182,7 +201,7 @@ _NOT_COVERED: Mapping[str, bool | set[str]] = {
     "location": True,
     "interrupts": True,
     "running_ms": True,
-    "result": {"created_at", "outcome"},
+    "result": {"created_at", "outcome", "earlier"},
 }
 
 
@@ -199,6 +218,9 @@ REFUSALS = GUARDS | POLICIES
 class Plan(Model):
     """What apply would do. Equal inputs give equal bytes but for `created_at`.
 
+    `moved` comes before the actions, which speak of the new addresses. `dependencies` is which
+    desired job needs which others, whether something happens to them or not.
+
     The digest covers what would be done and on what condition: the platform, the actions and
     their expectations, and which errors refuse the plan (but for guards). It covers no time, no
     status and no file path, so that a job which went from queued to running does not make a plan
@@ -214,7 +236,9 @@ class Plan(Model):
     created_at: Moment
     digest: str = ""
     summary: Summary = Summary()
+    moved: Annotated[tuple[PlannedMove, ...], Field(fail_fast=True)] = ()
     actions: Annotated[tuple[Action, ...], Field(fail_fast=True)] = ()
+    dependencies: dict[Address, tuple[Address, ...]] = Field(default_factory=dict)
     drift: Annotated[tuple[Drift, ...], Field(fail_fast=True)] = ()
     known_drift: Annotated[tuple[KnownDrift, ...], Field(fail_fast=True)] = ()
     estimate: Estimate | None = None
@@ -230,6 +254,8 @@ class Plan(Model):
                 action.model_dump(mode="json", exclude=_NOT_COVERED) for action in self.actions
             ],
         }
+        if self.moved:
+            covered["moved"] = [[each.source, each.target] for each in self.moved]
         refusals = [[each.code, each.address] for each in self.errors if each.code not in GUARDS]
         return digest(covered | ({"errors": refusals} if refusals else {}))
 
@@ -240,7 +266,9 @@ class Plan(Model):
     @property
     def is_empty(self) -> bool:
         """Whether apply would do nothing."""
-        return not any(action.kind is not ActionKind.BLOCKED for action in self.actions)
+        return not self.moved and not any(
+            action.kind is not ActionKind.BLOCKED for action in self.actions
+        )
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

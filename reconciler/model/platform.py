@@ -8,12 +8,14 @@ from reconciler.model.job import ActualJob
 
 LOCAL = "local"
 """The endpoint that stands for the embedded platform."""
+CATALOG = "catalog"
+"""The endpoint that stands for whatever the login service names as the service's URL."""
 
 
 class PlatformSettings(Model):
     """How the definition says to reach the platform; credentials never stand in it.
 
-    `endpoint` is `local` or a URL without the version and project parts of its path.
+    `endpoint` is `local`, `catalog`, or a URL without the version and project parts of its path.
     """
 
     api: str = "modelarts/v1"

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, Status
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, PlannedMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,13 @@ class ApplyResult:
 
     `verified` says that what was recorded equals what the plan projected, action by action;
     `mismatches` names the addresses where it does not. `recovered` were left open by an earlier
-    run that died and are settled now. `interrupted` says that the user stopped the run.
+    run that died and are settled now; the records that `moved` have other addresses.
+    `interrupted` says that the user stopped the run.
     """
 
     results: tuple[ActionResult, ...] = ()
     recovered: tuple[Address, ...] = ()
+    moved: tuple[PlannedMove, ...] = ()
     interrupted: bool = False
     verified: bool = True
     mismatches: tuple[Address, ...] = ()
@@ -74,7 +76,8 @@ class StatusRow:
     """One recorded job as `status` shows it.
 
     `status` is the live one, or the recorded outcome's when the job is gone (`is_gone`);
-    `duration_ms` is in milliseconds.
+    `duration_ms` is in milliseconds. `metrics` are results that its log tells, as it tells them;
+    they are read only when asked for.
     """
 
     address: Address
@@ -86,3 +89,4 @@ class StatusRow:
     attempt: int = 1
     created_at: datetime | None = None
     duration_ms: int | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)

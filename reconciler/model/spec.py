@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,10 @@ class Secret(Model):
 
     secret: str
     hmac: str | None = None
+
+
+Texts = dict[str, Annotated[str | Secret, Field(union_mode="left_to_right")]]
+"""Texts by name, some of which may be secrets."""
 
 
 class Engine(Model):
@@ -89,8 +93,8 @@ class JobSpec(Model):
     command: str | None = None
     code_dir: str | None = None
     boot_file: str | None = None
-    parameters: dict[str, str] = Field(default_factory=dict)
-    environment: dict[str, str] = Field(default_factory=dict)
+    parameters: Texts = Field(default_factory=dict)
+    environment: Texts = Field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     log_dir: str | None = None

@@ -13,11 +13,13 @@ from pydantic import Field, TypeAdapter
 
 from reconciler.model.address import Address
 from reconciler.model.base import Model, Moment
-from reconciler.model.job import JobRecord, Outcome
+from reconciler.model.job import JobRecord, Outcome, PastRun
 from reconciler.model.platform import PlatformIdentity
 from reconciler.model.spec import JobSpec
 
 FORMAT_VERSION = "1.0"
+_REMEMBERED = 10
+"""How many earlier runs a record tells of."""
 
 
 class Intent(Model):
@@ -25,16 +27,19 @@ class Intent(Model):
 
     `job_id` is the job that is deleted, replaced or updated; `spec` is what is created, or whose
     description is set. `at` is by the platform's clock, so that a job's creation time can be
-    held against it. `result` is the record that success will leave behind, but for its ids.
+    held against it. `result` is the record that success will leave behind, but for its ids. A
+    `version` is a further run of the job `job_id`, whose latest one was `version_id`. `aside` is
+    where the record of a superseded job goes once the job that supersedes it is recorded.
     """
 
-    kind: Literal["create", "replace", "update", "delete"]
+    kind: Literal["create", "replace", "update", "delete", "version"]
     address: Address
     at: Moment
     name: str
     job_id: str | None = None
     version_id: str | None = None
     result: JobRecord | None = None
+    aside: Address | None = None
 
     @property
     def spec(self) -> JobSpec | None:
@@ -123,17 +128,41 @@ class State(Model):
     )
 
 
+class Change(Model):
+    """What a run did to some addresses: how many, and the first of them."""
+
+    verb: Literal["create", "replace", "update", "delete", "record", "forget", "move"]
+    count: int
+    addresses: tuple[str, ...]
+
+
+class Run(Model):
+    """Who wrote a snapshot, when, with which command, from which commit, and what it had done.
+
+    `commit` is the definition's, with `+changes` when files differed from it; None outside of a
+    repository. `changes` are those recorded since the snapshot before.
+    """
+
+    by: str
+    host: str
+    at: Moment
+    command: str
+    commit: str | None = None
+    changes: tuple[Change, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
     """One stored version of a state, as `state history` lists it.
 
-    `name` is what `state restore` takes; `saved_at` is when it was written.
+    `name` is what `state restore` takes; `saved_at` is when it was written, `run` by whom.
     """
 
     name: str
     serial: int
     saved_at: datetime
     jobs: int
+    run: Run | None = None
 
 
 def fold(state: State, entries: Iterable[Entry]) -> State:
@@ -151,11 +180,14 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
             case Opened(intent=intent):
                 intents[intent.address] = (*intents.get(intent.address, ()), intent)
             case Recorded(address=address, record=record):
-                intents.pop(address, None)
+                settled, known = intents.pop(address, ()), records.get(address)
                 if record is None:
                     records.pop(address, None)
                 else:
-                    records[address] = _with_known_outcome(record, records.get(address))
+                    if known and (aside := _aside(settled, record, known)):
+                        records[aside] = _superseded(known, record)
+                        known = None
+                    records[address] = _following(_with_known_outcome(record, known), known)
             case Removed(address=address):
                 if known := records.get(address):
                     records[address] = _without_job(known, intents.get(address, ()))
@@ -167,6 +199,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
             case Moved(source=source, target=target):
                 if source in records:
                     records[target] = records.pop(source)
+                    _rename_dependency(records, source, target)
                 if source in intents:
                     intents[target] = tuple(
                         intent.model_copy(update={"address": target})
@@ -184,11 +217,62 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     )
 
 
+def _aside(intents: tuple[Intent, ...], record: JobRecord, known: JobRecord) -> Address | None:
+    """Return where the known record goes that the new one supersedes, if an intent says so."""
+    if known.job_id in (None, record.job_id):
+        return None
+    named = (each.aside for each in reversed(intents) if each.name == record.name)
+    return next((aside for aside in named if aside), None)
+
+
+def _superseded(known: JobRecord, record: JobRecord) -> JobRecord:
+    """Return a record that goes aside; it is treated as its block says from now on."""
+    return known.model_copy(
+        update={
+            "protect": record.protect,
+            "retain": record.retain,
+            "ttl_after_finished": record.ttl_after_finished,
+        }
+    )
+
+
+def _rename_dependency(records: dict[Address, JobRecord], source: Address, target: Address) -> None:
+    for address, record in records.items():
+        if source in record.depends_on:
+            renamed = {
+                target if each == source else each: run for each, run in record.depends_on.items()
+            }
+            records[address] = record.model_copy(update={"depends_on": renamed})
+
+
+def _following(record: JobRecord, known: JobRecord | None) -> JobRecord:
+    """Keep the last runs of an address, with how they ended."""
+    if known is None:
+        return record
+    earlier = _earlier(known, record.run)
+    return record if record.earlier == earlier else record.model_copy(update={"earlier": earlier})
+
+
+def _earlier(known: JobRecord, run: str | None) -> tuple[PastRun, ...]:
+    if known.job_id is None or known.run == run:
+        return known.earlier
+    past = PastRun(
+        job_id=known.job_id,
+        version_id=known.version_id,
+        attempt=known.attempt,
+        created_at=known.created_at,
+        outcome=known.outcome,
+    )
+    return (*known.earlier, past)[-_REMEMBERED:]
+
+
 def _with_known_outcome(record: JobRecord, known: JobRecord | None) -> JobRecord:
     """Keep how the run ended, when the new record speaks of the same run and was made before."""
     if known is None or known.outcome is None or record.outcome is not None:
         return record
     if known.job_id != record.job_id:
+        return record
+    if None not in (known.version_id, record.version_id) and known.version_id != record.version_id:
         return record
     return record.model_copy(update={"outcome": known.outcome})
 
@@ -201,6 +285,7 @@ def _without_job(record: JobRecord, intents: tuple[Intent, ...]) -> JobRecord:
             "job_id": None,
             "version_id": None,
             "outcome": None,
+            "earlier": _earlier(record, None),
             "attempt": attempts[-1] if attempts else record.attempt,
         }
     )

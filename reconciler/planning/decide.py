@@ -1,9 +1,17 @@
-"""The decision for one job: a pure function over desired, record and actual."""
+"""The decision for one job: a pure function over desired, record, actual and dependencies."""
+
+from datetime import datetime, timedelta
 
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
-from reconciler.model.plan import Action, ActionKind, Expectation, FieldChange, Reason
-from reconciler.planning.diff import definition_changes, drift_changes
+from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Lifecycle, Status
+from reconciler.model.plan import Action, ActionKind, FieldChange, Reason
+from reconciler.planning import actions
+from reconciler.planning.actions import forces_replace, reversed_change
+from reconciler.planning.dependencies import NOTHING, Needs
+from reconciler.planning.diff import code_changes, definition_changes, drift_changes
+from reconciler.planning.naming import as_recorded
+
+_ENDED = (Status.SUCCEEDED, Status.FAILED, Status.STOPPED)
 
 
 def decide(
@@ -13,104 +21,152 @@ def decide(
     actual: ActualJob | None,
     *,
     adopt: bool = False,
+    keep: bool = False,
+    needs: Needs = NOTHING,
+    now: datetime | None = None,
 ) -> Action:
     """Choose the action for one job; the first case that fits wins.
 
     `actual` is the job that bears the record's id; failing that, for a desired job, the one that
-    bears its name. Status is never drift: it decides only about retries and finished jobs.
+    bears its name. `needs` is what the jobs that it depends on mean for it, `now` the platform's
+    time (None: nothing expires); `keep` says that a `removed` block lets go of the job. Status is
+    never drift: it decides only about retries, finished jobs, and those that depend on them.
 
     desired  record  actual
     -------  ------  ------
      yes       -       -     create: new
      yes       -      yes    adopt, if asked to and equal; else blocked: name_taken
      yes      yes      -     noop: finished, or create (see `_decide_missing`)
-     yes      yes     yes    replace, update or noop (see `_decide_present`)
+     yes      yes     yes    replace, update, delete or noop (see `_decide_present`)
       -       yes      -     forget: gone
       -       yes     yes    delete: removed, or forget: retained
+
+    A create or replace is blocked while a job that it depends on has not succeeded: `waits`, or
+    `dependency_replaced` when that one is run again and the job exists already.
     """
     match desired, record, actual:
         case DesiredJob(), None, None:
-            return _create(desired, Reason.NEW)
+            return actions.create(desired, needs, Reason.NEW)
         case DesiredJob(), None, ActualJob():
-            return _adopt(desired, actual, allowed=adopt)
+            return actions.adopt(desired, needs, actual, allowed=adopt)
         case DesiredJob(), JobRecord(), None:
-            return _decide_missing(desired, record)
+            return _decide_missing(as_recorded(desired, record), record, needs)
         case DesiredJob(), JobRecord(), ActualJob():
-            return _decide_present(desired, record, actual)
-        case None, JobRecord(), ActualJob() if not record.retain:
-            return Action(
-                kind=ActionKind.DELETE,
-                address=address,
-                name=record.name,
-                reason=Reason.REMOVED,
-                job_id=actual.job_id,
-                version_id=actual.version_id,
-                before=dict(record.spec.canonical),
-                expects=_as_is(actual),
-                interrupts=actual.status.is_live,
-                running_ms=actual.duration_ms if actual.status.is_live else None,
-            )
+            return _decide_present(desired, record, actual, needs, now)
+        case None, JobRecord(), ActualJob() if not (record.retain or keep):
+            return actions.delete(address, record, actual)
         case None, JobRecord(), _:
-            return Action(
-                kind=ActionKind.FORGET,
-                address=address,
-                name=record.name,
-                reason=Reason.RETAINED if actual else Reason.GONE,
-                job_id=record.job_id,
-                version_id=record.version_id,
-                before=dict(record.spec.canonical),
-                expects=_as_is(actual) if actual else Expectation(),
-            )
+            return actions.forget(address, record, actual)
         case _:
             raise ValueError(f"nothing is known of {address}")
 
 
-def _decide_missing(desired: DesiredJob, record: JobRecord) -> Action:
-    """Choose for a recorded job that is gone from the platform.
+def decide_aside(
+    address: Address,
+    owner: DesiredJob,
+    record: JobRecord,
+    actual: ActualJob | None,
+    now: datetime | None = None,
+) -> Action:
+    """Choose for a job that another one superseded and that is kept as long as its block stands.
 
-    A finished one that was cleaned up is not paid for twice, unless `on_missing: recreate`; what
-    the definition changed since, or a replacement that an earlier run left half done, is created.
+    gone                            forget: gone
+    finished, and its time is over  delete: expired
+    the block's lifecycle changed   update
+    else                            noop: superseded
+    """
+    if actual is None:
+        return actions.forget(address, record, None)
+    if now is not None and _is_over(owner.lifecycle, record, actual, now):
+        return actions.delete(address, record, actual, Reason.EXPIRED)
+    if changes := _lifecycle_changes(owner.lifecycle, record):
+        return actions.keep_in_step(address, owner, record, actual, changes)
+    return actions.left(address, record, Reason.SUPERSEDED)
+
+
+def _decide_missing(desired: DesiredJob, record: JobRecord, needs: Needs) -> Action:
+    """Choose for a recorded job that is gone from the platform; the first that holds.
+
+    we deleted it in a replacement          create: interrupted
+    the definition changed a fixed field    create: definition_changed
+    the code changed                        create: code_changed
+    a dependency ran again                  create: dependency_replaced (never a protected job)
+    its time was over                       noop: finished
+    succeeded                               noop: finished, unless `on_missing: recreate`
+    `on_missing: error`                     blocked: vanished
+    else                                    create: vanished
+
+    A finished one that was cleaned up is not paid for twice: only its own block, and a run of a
+    job that it depends on, start it again.
     """
     changes = definition_changes(record.spec, desired.spec)
-    finished = record.has_succeeded
+    code = code_changes(record.code, desired.code)
     if record.job_id is None:
-        return _create(desired, Reason.INTERRUPTED, record, changes)
-    if _forces_replace(changes):
-        return _create(desired, Reason.DEFINITION_CHANGED, record, changes)
+        return actions.create(desired, needs, Reason.INTERRUPTED, record, changes + code)
+    if forces_replace(changes):
+        return actions.create(desired, needs, Reason.DEFINITION_CHANGED, record, changes + code)
+    if forces_replace(code):
+        return actions.create(desired, needs, Reason.CODE_CHANGED, record, changes + code)
+    if needs.rerun and not _is_protected(desired, record):
+        return actions.create(desired, needs, Reason.DEPENDENCY_REPLACED, record, changes)
+    if record.expired:
+        return actions.still(desired, record, ActionKind.NOOP, Reason.FINISHED)
     match desired.lifecycle.on_missing:
-        case "accept_finished" | "error" if finished:
-            return _still(desired, record, ActionKind.NOOP, Reason.FINISHED)
+        case "accept_finished" | "error" if record.has_succeeded:
+            return actions.still(desired, record, ActionKind.NOOP, Reason.FINISHED)
         case "error":
-            return _still(desired, record, ActionKind.BLOCKED, Reason.VANISHED)
+            return actions.still(desired, record, ActionKind.BLOCKED, Reason.VANISHED)
         case _:
-            return _create(desired, Reason.VANISHED, record, changes)
+            return actions.create(desired, needs, Reason.VANISHED, record, changes)
 
 
-def _decide_present(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> Action:
+def _decide_present(
+    original: DesiredJob,
+    record: JobRecord,
+    actual: ActualJob,
+    needs: Needs,
+    now: datetime | None,
+) -> Action:
     """Choose for a recorded job that exists; the first that holds.
 
-    the definition changed a fixed field     replace: definition_changed
+    the definition changed a fixed field     by on_change: definition_changed
+    the code changed                         by on_change: code_changed
     other id or version, or fields changed   replace: drifted (an update first, if it lifts the
                                              protection that held the replacement back)
+    a dependency ran again                   by on_change: dependency_replaced (never a
+                                             protected job)
     failed, to be retried, attempts left     replace: retry n/max (never a protected job)
-    description or protection changed        update
+    finished, and its time is over           delete: expired (never a protected job)
+    description, protection … changed        update
     else                                     noop
+
+    By `on_change`: a replace, a replace by a new version, or a create beside the job.
     """
+    desired = as_recorded(original, record)
     changes = definition_changes(record.spec, desired.spec)
-    if _forces_replace(changes):
-        return _replace(desired, record, actual, Reason.DEFINITION_CHANGED, changes)
+    code = code_changes(record.code, desired.code)
+    if forces_replace(changes) or forces_replace(code):
+        changed = forces_replace(changes)
+        reason = Reason.DEFINITION_CHANGED if changed else Reason.CODE_CHANGED
+        both = (*changes, *(each for each in code if each.forces_replace))
+        return actions.supersede(original, desired, needs, record, actual, reason, both)
     if is_replaced_outside(record, actual) or config_drift(record, actual):
         if record.protect and not desired.lifecycle.protect:
-            return _lift_protection(desired, record, actual)
-        undone = tuple(_reversed(change) for change in config_drift(record, actual))
-        return _replace(desired, record, actual, Reason.DRIFTED, undone + changes)
-    attempt = record.attempt + 1
+            return actions.lift_protection(desired, record, actual)
+        undone = tuple(reversed_change(change) for change in config_drift(record, actual))
+        return actions.replace(desired, needs, record, actual, Reason.DRIFTED, undone + changes)
+    if needs.rerun and not _is_protected(desired, record):
+        reason = Reason.DEPENDENCY_REPLACED
+        return actions.supersede(original, desired, needs, record, actual, reason, changes)
     if _may_retry(desired, record, actual):
-        reason = f"{Reason.RETRY} {attempt}/{desired.lifecycle.max_attempts}"
-        return _replace(desired, record, actual, reason, changes, attempt=attempt)
-    if in_place := _in_place_changes(desired, record, actual, changes):
-        return _update(desired, record, actual, in_place, drifted=not changes)
-    return _still(desired, record, ActionKind.NOOP, Reason.UNCHANGED)
+        attempt = record.attempt + 1
+        why = f"{Reason.RETRY} {attempt}/{desired.lifecycle.max_attempts}"
+        return actions.replace(desired, needs, record, actual, why, changes, attempt=attempt)
+    if now is not None and _is_over(desired.lifecycle, record, actual, now):
+        return actions.expire(desired, record, actual, now)
+    if in_place := _in_place_changes(desired, record, actual, changes + code):
+        return actions.update(desired, record, actual, in_place, drifted=not changes)
+    return actions.still(desired, record, ActionKind.NOOP, Reason.UNCHANGED)
 
 
 def is_replaced_outside(record: JobRecord, actual: ActualJob) -> bool:
@@ -145,8 +201,8 @@ def description_drift(record: JobRecord, actual: ActualJob) -> tuple[FieldChange
     )
 
 
-def _reversed(change: FieldChange) -> FieldChange:
-    return change.model_copy(update={"before": change.after, "after": change.before})
+def _is_protected(desired: DesiredJob, record: JobRecord) -> bool:
+    return record.protect or desired.lifecycle.protect
 
 
 def _may_retry(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> bool:
@@ -154,12 +210,22 @@ def _may_retry(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> boo
         actual.status is Status.FAILED
         and desired.lifecycle.on_failure == "retry"
         and record.attempt < desired.lifecycle.max_attempts
-        and not (record.protect or desired.lifecycle.protect)
+        and not _is_protected(desired, record)
     )
 
 
-def _forces_replace(changes: tuple[FieldChange, ...]) -> bool:
-    return any(change.forces_replace for change in changes)
+def _is_over(lifecycle: Lifecycle, record: JobRecord, actual: ActualJob, now: datetime) -> bool:
+    """Tell whether a finished job has been there for its `ttl_after_finished`.
+
+    The time counts from when its end was recorded: no earlier end is known for sure.
+    """
+    ttl = lifecycle.ttl_after_finished
+    if ttl is None or record.protect or lifecycle.protect or is_replaced_outside(record, actual):
+        return False
+    if actual.status not in _ENDED and not (actual.status.is_final and record.outcome):
+        return False
+    seen_at = record.outcome.seen_at if record.outcome else now
+    return now - seen_at >= timedelta(seconds=ttl)
 
 
 def _in_place_changes(
@@ -170,7 +236,8 @@ def _in_place_changes(
 ) -> tuple[FieldChange, ...]:
     wanted = desired.spec.description
     found = list(changes)
-    if not changes and wanted and actual.description != wanted:
+    described = any(change.path == "description" for change in changes)
+    if not described and wanted and actual.description != wanted:
         found.append(
             FieldChange(
                 path="description",
@@ -179,172 +246,17 @@ def _in_place_changes(
                 forces_replace=False,
             )
         )
-    found += [
+    return (*found, *_lifecycle_changes(desired.lifecycle, record))
+
+
+def _lifecycle_changes(lifecycle: Lifecycle, record: JobRecord) -> tuple[FieldChange, ...]:
+    """Return what the state has to learn of a lifecycle."""
+    return tuple(
         FieldChange(path=f"lifecycle.{name}", before=before, after=after, forces_replace=False)
         for name, before, after in (
-            ("protect", record.protect, desired.lifecycle.protect),
-            ("retain", record.retain, desired.lifecycle.retain),
+            ("protect", record.protect, lifecycle.protect),
+            ("retain", record.retain, lifecycle.retain),
+            ("ttl_after_finished", record.ttl_after_finished, lifecycle.ttl_after_finished),
         )
         if before != after
-    ]
-    return tuple(found)
-
-
-def _as_is(actual: ActualJob, *, description: bool = False) -> Expectation:
-    return Expectation(
-        job_id=actual.job_id,
-        version_id=actual.version_id,
-        description=actual.description if description else None,
-    )
-
-
-def _result(desired: DesiredJob, attempt: int = 1) -> JobRecord:
-    return JobRecord(
-        job_id=None,
-        name=desired.spec.name,
-        spec=desired.spec,
-        protect=desired.lifecycle.protect,
-        retain=desired.lifecycle.retain,
-        attempt=attempt,
-    )
-
-
-def _create(
-    desired: DesiredJob,
-    reason: Reason,
-    record: JobRecord | None = None,
-    changes: tuple[FieldChange, ...] = (),
-) -> Action:
-    resumes = record is not None and record.job_id is None and not _forces_replace(changes)
-    return Action(
-        kind=ActionKind.CREATE,
-        address=desired.address,
-        name=desired.spec.name,
-        reason=reason,
-        before=dict(record.spec.canonical) if record else None,
-        after=dict(desired.spec.canonical),
-        changes=changes,
-        location=desired.location,
-        result=_result(desired, attempt=record.attempt if record and resumes else 1),
-    )
-
-
-def _replace(
-    desired: DesiredJob,
-    record: JobRecord,
-    actual: ActualJob,
-    reason: str,
-    changes: tuple[FieldChange, ...],
-    *,
-    attempt: int = 1,
-) -> Action:
-    return Action(
-        kind=ActionKind.REPLACE,
-        address=desired.address,
-        name=desired.spec.name,
-        reason=reason,
-        job_id=actual.job_id,
-        version_id=actual.version_id,
-        before=dict(record.spec.canonical),
-        after=dict(desired.spec.canonical),
-        changes=changes,
-        expects=_as_is(actual),
-        interrupts=actual.status.is_live,
-        running_ms=actual.duration_ms if actual.status.is_live else None,
-        location=desired.location,
-        result=_result(desired, attempt),
-    )
-
-
-def _update(
-    desired: DesiredJob,
-    record: JobRecord,
-    actual: ActualJob,
-    changes: tuple[FieldChange, ...],
-    *,
-    drifted: bool,
-) -> Action:
-    drifted = drifted and any(change.path == "description" for change in changes)
-    return Action(
-        kind=ActionKind.UPDATE,
-        address=desired.address,
-        name=desired.spec.name,
-        reason=Reason.DRIFTED if drifted else Reason.DEFINITION_CHANGED,
-        job_id=actual.job_id,
-        version_id=actual.version_id,
-        before=dict(record.spec.canonical),
-        after=dict(desired.spec.canonical),
-        changes=changes,
-        expects=_as_is(actual, description=True),
-        location=desired.location,
-        result=record.model_copy(
-            update={
-                "version_id": actual.version_id or record.version_id,
-                "spec": desired.spec,
-                "protect": desired.lifecycle.protect,
-                "retain": desired.lifecycle.retain,
-            }
-        ),
-    )
-
-
-def _lift_protection(desired: DesiredJob, record: JobRecord, actual: ActualJob) -> Action:
-    """Record that a job is not protected any more, and nothing else of it."""
-    change = FieldChange(path="lifecycle.protect", before=True, after=False, forces_replace=False)
-    return Action(
-        kind=ActionKind.UPDATE,
-        address=desired.address,
-        name=record.name,
-        reason=Reason.DEFINITION_CHANGED,
-        job_id=record.job_id,
-        version_id=record.version_id,
-        before=dict(record.spec.canonical),
-        after=dict(record.spec.canonical),
-        changes=(change,),
-        expects=_as_is(actual),
-        location=desired.location,
-        result=record.model_copy(update={"protect": False}),
-    )
-
-
-def _adopt(desired: DesiredJob, actual: ActualJob, *, allowed: bool) -> Action:
-    """Take over a job of the same name and configuration; any other job is somebody else's."""
-    differences: tuple[FieldChange, ...] = ()
-    if actual.spec is not None:
-        differences = tuple(_reversed(each) for each in drift_changes(desired.spec, actual.spec))
-    fits = allowed and actual.spec is not None and not _forces_replace(differences)
-    return Action(
-        kind=ActionKind.ADOPT if fits else ActionKind.BLOCKED,
-        address=desired.address,
-        name=desired.spec.name,
-        reason=Reason.ADOPTED if fits else Reason.NAME_TAKEN,
-        job_id=actual.job_id,
-        version_id=actual.version_id,
-        after=dict(desired.spec.canonical),
-        changes=differences,
-        expects=_as_is(actual),
-        location=desired.location,
-        result=_adopted(desired, actual) if fits else None,
-    )
-
-
-def _adopted(desired: DesiredJob, actual: ActualJob) -> JobRecord:
-    return _result(desired).model_copy(
-        update={
-            "job_id": actual.job_id,
-            "version_id": actual.version_id,
-            "created_at": actual.created_at,
-        }
-    )
-
-
-def _still(desired: DesiredJob, record: JobRecord, kind: ActionKind, reason: Reason) -> Action:
-    return Action(
-        kind=kind,
-        address=desired.address,
-        name=desired.spec.name,
-        reason=reason,
-        job_id=record.job_id,
-        version_id=record.version_id,
-        location=desired.location,
     )

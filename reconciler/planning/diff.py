@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.model.job import CodeDigest
 from reconciler.model.plan import FieldChange
+from reconciler.model.secrets import SECTIONS, is_sealed
 from reconciler.model.spec import JobSpec
 from reconciler.planning.rules import IN_PLACE, as_written
+
+_SHORT = len("sha256:") + 16
+"""As much of a digest as plans show."""
 
 
 def definition_changes(recorded: JobSpec, wanted: JobSpec) -> tuple[FieldChange, ...]:
@@ -29,12 +34,34 @@ def drift_changes(recorded: JobSpec, actual: JobSpec) -> tuple[FieldChange, ...]
     return _changes(recorded.canonical, found)
 
 
+def code_changes(recorded: CodeDigest | None, wanted: CodeDigest | None) -> tuple[FieldChange, ...]:
+    """Return which files of the training code changed, sorted by path.
+
+    Nothing is replaced because its code was not watched before, or is not watched any more: that
+    is only to be recorded.
+    """
+    if recorded == wanted or (recorded and wanted and recorded.digest == wanted.digest):
+        return ()
+    if recorded is None or wanted is None:
+        before, after = (each.digest[:_SHORT] if each else None for each in (recorded, wanted))
+        return (FieldChange(path="code", before=before, after=after, forces_replace=False),)
+    files = sorted({*recorded.files, *wanted.files})
+    pairs = [(f"code.{each}", recorded.files.get(each), wanted.files.get(each)) for each in files]
+    changes = tuple(
+        FieldChange(path=path, before=before, after=after)
+        for path, before, after in pairs
+        if before != after
+    )
+    whole = FieldChange(path="code", before=recorded.digest[:_SHORT], after=wanted.digest[:_SHORT])
+    return changes or (whole,)
+
+
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     from deepdiff import DeepDiff
 
     tree = DeepDiff(
-        before,
-        after,
+        _comparable(before),
+        _comparable(after),
         view="tree",
         zip_ordered_iterables=True,
         ignore_private_variables=False,
@@ -51,6 +78,25 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Field
             forces_replace=keys[0] not in IN_PLACE,
         )
     return tuple(changes[path] for path in sorted(changes))
+
+
+def _comparable(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make a leaf of each secret, that is equal to another one when the values are.
+
+    It is of a type of its own, so that no text that a user writes equals it.
+    """
+    return {
+        section: {key: _leaf(value) for key, value in values.items()}
+        if section in SECTIONS
+        else values
+        for section, values in spec.items()
+    }
+
+
+def _leaf(value: Any) -> Any:
+    if not is_sealed(value):
+        return value
+    return bytes(value.get("hmac") or f"unknown {value['secret']}", "utf-8")
 
 
 def _dotted(keys: list[Any]) -> str:

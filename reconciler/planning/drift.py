@@ -41,6 +41,8 @@ def _drift(
     if record.job_id is None:
         return None
     found = listing.by_id(record.job_id)
+    if found is None and record.expired:
+        return None
     if found is None:
         other = listing.by_name(record.name)
         found = other if other and other.job_id not in owned else None

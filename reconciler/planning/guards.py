@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.diagnostics import Diagnostic, error
-from reconciler.model.plan import Action, ActionKind
+from reconciler.model.plan import Action, ActionKind, Reason
 from reconciler.model.platform import PlatformIdentity
 from reconciler.model.state import State
 
@@ -37,11 +37,17 @@ def check_identity(state: State, actual: PlatformIdentity) -> Diagnostic | None:
     """Return an error when the state belongs to another platform, project or workspace."""
     if state.platform is None or state.platform == actual:
         return None
+    way_out = "Use the credentials and the `platform` block of the first, or another `stack` name."
+    if state.platform.model_copy(update={"api": actual.api}) == actual:
+        way_out = (
+            f"Move the stack with `reconciler migrate --to {actual.api}`, or write "
+            f"`api: {state.platform.api}` again."
+        )
     return error(
         "State belongs to another platform",
         f'The state "{state.stack}" records jobs of\n  {state.platform}\n'
         f"but the definition and credentials lead to\n  {actual}",
-        "Use the credentials and the `platform` block of the first, or another `stack` name.",
+        way_out,
         code="identity",
     )
 
@@ -81,7 +87,11 @@ def _interrupting(actions: Sequence[Action]) -> Iterable[Diagnostic]:
 
 
 def _mass_delete(actions: Sequence[Action], state: State) -> Iterable[Diagnostic]:
-    deleted = [action.address for action in actions if action.kind is ActionKind.DELETE]
+    deleted = [
+        action.address
+        for action in actions
+        if action.kind is ActionKind.DELETE and action.reason != Reason.EXPIRED
+    ]
     recorded = len(state.records)
     if recorded < MASS_DELETE_FLOOR or len(deleted) <= recorded * MASS_DELETE_SHARE:
         return

@@ -25,6 +25,11 @@ def starting(actions: Iterable[Action]) -> list[Action]:
     return [a for a in actions if a.kind in (ActionKind.CREATE, ActionKind.REPLACE)]
 
 
+def waiting(actions: Iterable[Action]) -> list[Action]:
+    """Return the actions that create a job once those that it depends on have succeeded."""
+    return [a for a in actions if a.waits]
+
+
 def check_catalog(jobs: Iterable[DesiredJob], catalog: Catalog) -> Iterable[Diagnostic]:
     """Hold the jobs against the catalog: flavors, workers, engines."""
     flavors = {flavor.code: flavor for flavor in catalog.flavors}

@@ -8,8 +8,13 @@ from reconciler.model.plan import Action, ActionKind
 
 
 def project(action: Action) -> JobRecord | None:
-    """Return the record that an action leaves behind, without the ids the platform gives."""
-    if action.kind in (ActionKind.DELETE, ActionKind.FORGET):
+    """Return the record that an action leaves behind, without the ids the platform gives.
+
+    A deletion leaves one only of a finished job whose time was over.
+    """
+    if action.kind is ActionKind.FORGET:
+        return None
+    if action.kind is ActionKind.DELETE and not (action.result and action.result.expired):
         return None
     return action.result
 
@@ -31,4 +36,9 @@ def _fits(projected: JobRecord | None, found: JobRecord | None) -> bool:
         and found.protect == projected.protect
         and found.retain == projected.retain
         and found.attempt == projected.attempt
+        and found.ttl_after_finished == projected.ttl_after_finished
+        and found.depends_on == projected.depends_on
+        and found.code == projected.code
+        and found.expired == projected.expired
+        and found.base_name == projected.base_name
     )

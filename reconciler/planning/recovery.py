@@ -45,7 +45,7 @@ def recover(state: State, listing: Listing) -> Recovery:
     recovered: list[Address] = []
     owners = {record.job_id: address for address, record in state.records.items()}
     for address, intents in sorted(state.intents.items(), key=_newest_first):
-        found = _find_ours(intents, listing)
+        found = _find_ours(intents, listing) or _find_our_version(intents, listing)
         if found and owners.setdefault(found.job_id, address) == address:
             settled: list[Entry] = [Recorded(address=address, record=found)]
         else:
@@ -88,6 +88,33 @@ def is_ours(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
     return None
 
 
+def _find_our_version(intents: Sequence[Intent], listing: Listing) -> JobRecord | None:
+    for job_id in dict.fromkeys(each.job_id for each in intents if each.kind == "version"):
+        job = listing.by_id(job_id)
+        if job and (found := is_our_version(intents, job)):
+            return found
+    return None
+
+
+def is_our_version(intents: Iterable[Intent], job: ActualJob) -> JobRecord | None:
+    """Return the record of a job's latest version if one of these intents created it.
+
+    It is another one than it was to follow, and configured as was sent. Nobody else could have
+    meant just that; if someone did, it is what was wanted all the same.
+    """
+    for intent in reversed(tuple(intents)):
+        if intent.kind != "version" or intent.job_id != job.job_id or intent.result is None:
+            continue
+        if None in (intent.version_id, job.version_id) or intent.version_id == job.version_id:
+            continue
+        if job.spec is None:
+            continue
+        if any(change.forces_replace for change in drift_changes(intent.result.spec, job.spec)):
+            continue
+        return with_ids(intent.result, job)
+    return None
+
+
 def _may_have_made(intent: Intent, created_at: datetime) -> bool:
     return intent.at - CLOCK_SKEW <= created_at <= intent.at + LATEST
 
@@ -110,7 +137,7 @@ def _settle(
     match intent.kind:
         case "delete":
             gone = intent.job_id is not None and listing.by_id(intent.job_id) is None
-            return [Recorded(address=address, record=None)] if gone else []
+            return [Recorded(address=address, record=intent.result)] if gone else []
         case "update":
             return [_settle_update(address, intent, listing)]
         case "replace":

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from reconciler.model.secrets import is_sealed
 from reconciler.model.spec import JobSpec
 
 
@@ -126,7 +127,18 @@ def _reduce(rule: Rule, written: Any, found: Any) -> Any:
 def _only_keys(rule: Rule, written: Any, found: Any) -> Any:
     if not isinstance(written, Mapping) or not isinstance(found, Mapping):
         return found
-    return {key: value for key, value in found.items() if key in written or key in rule.always}
+    return {
+        key: written[key] if _same_secret(written.get(key), value) else value
+        for key, value in found.items()
+        if key in written or key in rule.always
+    }
+
+
+def _same_secret(one: Any, other: Any) -> bool:
+    """Tell whether two secrets have the same value, whatever variables it is read from."""
+    if not (is_sealed(one) and is_sealed(other)):
+        return False
+    return one.get("hmac") is not None and one.get("hmac") == other.get("hmac")
 
 
 def _spelled_alike(written: Any, found: Any) -> Any:
@@ -138,9 +150,11 @@ def _spelled_alike(written: Any, found: Any) -> Any:
     }
 
 
-def _same_number(one: str, other: str) -> bool:
+def _same_number(one: Any, other: Any) -> bool:
     if one == other:
         return True
+    if not (isinstance(one, str) and isinstance(other, str)):
+        return False
     if len(one) > _LONGEST_NUMBER or len(other) > _LONGEST_NUMBER:
         return False
     try:

@@ -12,7 +12,9 @@ from reconciler.model.platform import (
     Listing,
     LogChunk,
     PlatformIdentity,
+    Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 
 
@@ -39,12 +41,22 @@ class Provider(Protocol):
         """Which jobs this provider sees; may log in to find the project."""
         ...
 
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets: `create` reveals them, specs that are read have them sealed."""
+        ...
+
     def list(self) -> Listing:
-        """Return every job of the project and workspace, in O(pages) requests, without specs."""
+        """Return every job of the project and workspace, in O(pages) requests.
+
+        Rows carry a spec where the platform's list carries whole jobs; no details are read then.
+        """
         ...
 
     def find(self, name: str) -> Sequence[ActualJob]:
-        """Return the jobs that bear exactly this name (at most one, but for list lag), no specs."""
+        """Return the jobs that bear exactly this name (at most one, but for list lag).
+
+        As for rows of the list, some carry a spec.
+        """
         ...
 
     def get(self, job_id: str, version_id: str | None) -> ActualJob:
@@ -58,7 +70,16 @@ class Provider(Protocol):
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job and start it; `NameTakenError`, `QuotaExceededError`, `OutcomeUnknownError`.
 
-        The answer need not carry a spec.
+        The answer need not carry a spec. `SecretError` when a secret's value is not at hand.
+        """
+        ...
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again, as a further version that follows `version_id`; it starts at once.
+
+        Name and description of the spec are the job's already. Errors are those of `create`, and
+        `JobNotFoundError`. A platform whose jobs have no versions raises `ProviderError`; its
+        dialect says so beforehand.
         """
         ...
 
@@ -89,6 +110,13 @@ class Provider(Protocol):
 
     def engines(self) -> Sequence[EngineOffer]:
         """Return the preset engines on offer; read once per run."""
+        ...
+
+    def quota(self) -> Quota | None:
+        """Return how many jobs may exist; None where the platform does not tell.
+
+        For those whose list does not tell it either: a listing that has a quota needs no call.
+        """
         ...
 
     def now(self) -> datetime:

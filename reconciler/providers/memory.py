@@ -24,6 +24,7 @@ from reconciler.model.platform import (
     PlatformIdentity,
     Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 
 When = Literal["before", "after"]
@@ -94,7 +95,7 @@ class MemoryPlatform:
     `refuses_deletes` names jobs whose deletion ends in DELETE_FAILED.
     """
 
-    MUTATING = frozenset({"create", "update_description", "delete", "stop"})
+    MUTATING = frozenset({"create", "create_version", "update_description", "delete", "stop"})
 
     def __init__(
         self,
@@ -235,6 +236,14 @@ class MemoryPlatform:
         job.hidden_for = self.list_lag
         return _row(job)
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Start another version of a job; those before it stay as they are."""
+        job = self.existing(job_id, version_id)
+        self.add_version(job.name, spec)
+        job.duration_ms = None
+        self.time += timedelta(milliseconds=1)
+        return replace(_row(job), created_at=self.time)
+
     def listed(self) -> tuple[ActualJob, ...]:
         """Return what a list shows now, and let lags run down by one list."""
         shown = []
@@ -317,6 +326,11 @@ class MemoryProvider:
     identity: PlatformIdentity = field(
         default=PlatformIdentity(api="memory", endpoint="memory", project_id="memory")
     )
+    vault: Vault = field(default_factory=Vault, repr=False)
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets."""
+        self.vault = vault
 
     def list(self) -> Listing:
         """Return what the platform shows now."""
@@ -333,12 +347,18 @@ class MemoryProvider:
     def get(self, job_id: str, version_id: str | None) -> ActualJob:
         """Return one job as it was created, but for its description."""
         with self.platform.called("get", job_id, version_id):
-            return _with_spec(self.platform.existing(job_id, version_id), version_id)
+            job = _with_spec(self.platform.existing(job_id, version_id), version_id)
+            return replace(job, spec=job.spec and self.vault.hide(job.spec))
 
     def create(self, spec: JobSpec) -> ActualJob:
         """Create a job; it waits until a test lets it run."""
         with self.platform.called("create", spec):
-            return self.platform.create(spec)
+            return self.platform.create(self.vault.reveal(spec))
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Add a version to a job; it waits until a test lets it run."""
+        with self.platform.called("create_version", job_id, version_id, spec):
+            return self.platform.create_version(job_id, version_id, spec)
 
     def update_description(self, job_id: str, description: str) -> None:
         """Set a description."""
@@ -376,6 +396,11 @@ class MemoryProvider:
         """Return the platform's engines."""
         with self.platform.called("engines"):
             return self.platform.engines
+
+    def quota(self) -> Quota:
+        """Return the platform's quota."""
+        with self.platform.called("quota"):
+            return Quota(self.platform.quota, self.platform.quota - len(self.platform.jobs))
 
     def now(self) -> datetime:
         """Return the platform's time, which only tests and creations move."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.model.address import Address
 from reconciler.model.job import Status
-from reconciler.model.plan import Action, ActionKind, Drift, KnownDrift, Reason
+from reconciler.model.plan import Action, ActionKind, Drift, KnownDrift, Plan, Reason
 from reconciler.render.text import (
     Style,
     clean,
@@ -59,6 +59,16 @@ def action_lines(actions: Sequence[Action], page: Page) -> list[str]:
     return lines
 
 
+def moved_lines(plan: Plan, page: Page) -> list[str]:
+    """Return the records that get another address: `a → b`."""
+    symbol = page.style.paint("update", " ->")
+    lines = []
+    for each in plan.moved:
+        words = f"{clean(each.source)} → {clean(each.target)}"
+        lines += _head(f"{symbol}   ", 6, words, "moved", 0, page)
+    return lines
+
+
 def drift_lines(drift: Sequence[Drift], page: Page) -> list[str]:
     """Return the lines of what someone changed: what was recorded → what is there now."""
     titles = [clean(each.address) for each in drift]
@@ -84,7 +94,8 @@ def folded(actions: Iterable[Action], verbose: int = 0) -> list[tuple[Action, ..
         key: object = action.address
         if bracket and not verbose and not action.interrupts:
             blockers = action.depends_on if action.kind is ActionKind.BLOCKED else ()
-            key = (base, action.kind, action.reason, blockers, repr(action.changes))
+            how = (action.kind, action.strategy, action.reason)
+            key = (base, *how, blockers, repr(action.changes))
         entries.setdefault(key, []).append(action)
     return [tuple(entry) for entry in entries.values()]
 
@@ -122,7 +133,7 @@ def _entry(
     if action.interrupts:
         words = f"! {interrupt_words(action, page.statuses)}"
         lines += _details([style.paint("danger", each) for each in fold(words, width)])
-    marked = action.kind is ActionKind.REPLACE
+    marked = forces_a_new_job(action)
     return (
         lines
         + _details(_what(entry, page) if spoken else [])
@@ -130,6 +141,11 @@ def _entry(
             change_lines(action.changes, width, style, marked=marked, complete=page.verbose > 0)
         )
     )
+
+
+def forces_a_new_job(action: Action) -> bool:
+    """Tell whether changes of an action force its job to be deleted and another one created."""
+    return action.kind is ActionKind.REPLACE and action.strategy == "replace"
 
 
 def _head(before: str, indent: int, title: str, reason: str, column: int, page: Page) -> list[str]:
@@ -157,7 +173,7 @@ def _status_words(action: Action, statuses: Mapping[Address, Status]) -> str:
         return ""
     if action.kind not in (ActionKind.REPLACE, ActionKind.DELETE):
         return ""
-    told = action.reason.startswith(Reason.RETRY)
+    told = action.reason.startswith((Reason.RETRY, Reason.EXPIRED))
     return "" if told else f"the job {_BEEN.get(status, f'is {status}')}"
 
 

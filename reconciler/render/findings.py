@@ -22,7 +22,7 @@ from reconciler.render.actions import (
     members,
 )
 from reconciler.render.text import clean, clean_lines, shorten
-from reconciler.render.values import format_value
+from reconciler.render.values import CHANGED_UNSEEN, format_value, is_of_secrets
 from reconciler.render.words import ORDER, drift_summary_words, drift_words, summary_words
 
 _VALUE = 200
@@ -89,7 +89,7 @@ def report_words(report: Report) -> str:
     """Return what a report comes to, in a sentence."""
     if report.command == "drift":
         return drift_summary_words(len(report.plan.drift))
-    return summary_words(report.plan.summary)
+    return summary_words(report.plan.summary, len(report.plan.moved))
 
 
 def relative_path(file: str) -> str:
@@ -167,6 +167,9 @@ def _of_entry(entry: Sequence[Action], statuses: Mapping[Address, Status]) -> Fi
 def change_words(changes: Iterable[FieldChange]) -> Iterator[str]:
     """Yield the changed fields, `path: old → new`, long values shortened."""
     for change in changes:
+        if is_of_secrets(change):
+            yield f"{clean(change.path)} {CHANGED_UNSEEN}"
+            continue
         old, new = (shorten(format_value(each), _VALUE) for each in (change.before, change.after))
         yield f"{clean(change.path)}: {old} → {new}"
 

@@ -49,9 +49,16 @@ class Graph:
         return 0 < len(self.edges) <= 2 * MOST and len(self.nodes) <= MOST
 
 
-def make_graph(actions: Iterable[Action]) -> Graph:
-    """Return the dependencies of a plan; jobs that neither wait nor are waited for are left out."""
-    waits = [(each.address, before) for each in actions for before in each.depends_on]
+def make_graph(
+    actions: Sequence[Action], dependencies: Mapping[Address, Iterable[Address]] = {}
+) -> Graph:
+    """Return the dependencies of a plan; jobs that neither wait nor are waited for are left out.
+
+    `dependencies` adds those of jobs that nothing happens to.
+    """
+    pairs = [(each.address, before) for each in actions for before in each.depends_on]
+    pairs += [(each, before) for each, others in dependencies.items() for before in others]
+    waits = list(dict.fromkeys(pairs))
     kinds = {each.address: each.kind for each in actions}
     groups: dict[tuple[str, ActionKind | None], dict[Address, None]] = {}
     for pair in waits:
@@ -78,12 +85,13 @@ def mermaid(graph: Graph) -> str:
     lines = ["flowchart TD"]
     for number, node in enumerate(graph.nodes):
         label = _spelled(shorten(node.title, 2 * _LABEL))
-        lines.append(f'  n{number}["{label}<br/>{_words(node)}"]')
+        lines.append(f'  n{number}["{label}<br/>{node_words(node)}"]')
     lines += [f"  n{before} --> n{after}" for before, after in graph.edges]
     return "\n".join(lines)
 
 
-def _words(node: Node) -> str:
+def node_words(node: Node) -> str:
+    """Return what happens to a node's jobs."""
     return node.kind.value if node.kind else "as it is"
 
 
@@ -100,17 +108,19 @@ class Box:
     width: int
 
 
-def svg(graph: Graph) -> str:
+def svg(graph: Graph, *, style: str = "") -> str:
     """Return the graph drawn from top to bottom; classes say the kinds, the page has the colours.
 
-    Holds no script, no style and no address, so that it fits into any page.
+    Holds no script, no style (but the given one) and no address, so that it fits into any page.
     """
+    if not graph.nodes:
+        return '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1" role="img"></svg>'
     layers, chains = _layers(graph)
     boxes, width, height = _placed(graph, layers)
     words = f"Dependencies of {sum(node.jobs for node in graph.nodes):,} jobs"
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{words}">']
-    lines.append(_ARROW)
+    lines += [style, _ARROW] if style else [_ARROW]
     lines += [_edge([boxes[each] for each in chain]) for chain in chains]
     lines += [_node(node, boxes[number]) for number, node in enumerate(graph.nodes)]
     return "\n".join([*lines, "</svg>"])
@@ -187,7 +197,7 @@ def _placed(graph: Graph, layers: Sequence[Sequence[int]]) -> tuple[dict[int, Bo
 
 
 def _width(node: Node) -> int:
-    cells = max(display_width(shorten(node.title, _LABEL)), len(_words(node)))
+    cells = max(display_width(shorten(node.title, _LABEL)), len(node_words(node)))
     return 2 * _MARGIN + _CELL * (cells + 1)
 
 
@@ -212,5 +222,5 @@ def _node(node: Node, box: Box) -> str:
         f'<rect x="{box.x - box.width / 2:.0f}" y="{y - _HEIGHT / 2:.0f}" '
         f'width="{box.width}" height="{_HEIGHT}" rx="6"/>'
         f'<text x="{x}" y="{y - 4:.0f}">{escape(shorten(node.title, _LABEL))}</text>'
-        f'<text class="verb" x="{x}" y="{y + 13:.0f}">{escape(_words(node))}</text></g>'
+        f'<text class="verb" x="{x}" y="{y + 13:.0f}">{escape(node_words(node))}</text></g>'
     )

@@ -14,6 +14,7 @@ from reconciler.render.actions import (
     entry_runs,
     entry_title,
     folded,
+    forces_a_new_job,
     interrupt_words,
     members,
 )
@@ -85,6 +86,7 @@ def _body(report: Report) -> list[str]:
         _problems("Warnings", [e for e in plan.diagnostics if e.severity is not Severity.ERROR]),
         _section("Changed outside of reconciler", map(_drifted, plan.drift)),
         _section("Changed outside of reconciler, and ignored", map(_drifted, plan.known_drift)),
+        [] if drift else _moved(plan),
         [] if drift else _picture(plan),
         [] if drift else _actions(report),
         _recovered(report),
@@ -93,6 +95,14 @@ def _body(report: Report) -> list[str]:
         [] if drift else _closing(report),
     ]
     return [line for section in sections for line in section]
+
+
+def _moved(plan: Plan) -> list[str]:
+    items = [
+        f"<li><code>{_text(each.source)}</code> → <code>{_text(each.target)}</code></li>"
+        for each in plan.moved
+    ]
+    return _section("Moved", _list(items))
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
@@ -200,7 +210,7 @@ def _inside(entry: Sequence[Action]) -> list[str]:
     elif action.kind is ActionKind.CREATE and action.after:
         parts.append(_fields(action.after))
     if action.changes:
-        parts.append(_changes(action.changes, marked=action.kind is ActionKind.REPLACE))
+        parts.append(_changes(action.changes, marked=forces_a_new_job(action)))
     return parts
 
 
@@ -275,7 +285,7 @@ def _list(items: Sequence[str]) -> list[str]:
 
 def _closing(report: Report) -> list[str]:
     plan = report.plan
-    if not plan.digest or not to_do(plan.summary):
+    if not plan.digest or not to_do(plan.summary, len(plan.moved)):
         return []
     digest = _text(plan.digest)
     lines = [f"<p><code>{digest}</code></p>"]

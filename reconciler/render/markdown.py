@@ -14,6 +14,7 @@ from reconciler.render.actions import (
     entry_runs,
     entry_title,
     folded,
+    forces_a_new_job,
     interrupt_words,
     members,
 )
@@ -111,11 +112,21 @@ def _sections(report: Report, verbose: int) -> list[Section]:
             "Changed outside of reconciler, and ignored",
             [_drifted(each, verbose) for each in plan.known_drift],
         ),
+        *([] if drift else [Section("Moved", _moved(plan), "record")]),
         *([] if drift else _kinds(report, verbose)),
         *([] if drift else [_picture(plan)]),
         Section("Unmanaged, never touched", _unmanaged(report.unmanaged if verbose else ())),
         Section("Notes", [_note(each) for each in report.notes if verbose], "note"),
     ]
+
+
+def _moved(plan: Plan) -> list[Block]:
+    pairs = [
+        (shorten(clean(each.source), _NAME), shorten(clean(each.target), _NAME))
+        for each in plan.moved
+    ]
+    lines = [f"- {code(source)} → {code(target)}" for source, target in pairs]
+    return [Block(line, line) for line in lines]
 
 
 def _kinds(report: Report, verbose: int) -> list[Section]:
@@ -178,7 +189,7 @@ def _entry(entry: Sequence[Action], report: Report, verbose: int) -> Block:
         fields = field_lines(flattened(with_sorted_keys(action.after or {})), _WIDTH, Style())
         inside.append(_fenced("\n".join(fields), "text"))
     if action.changes:
-        marked = action.kind is ActionKind.REPLACE
+        marked = forces_a_new_job(action)
         inside.append(_changes(action.changes, verbose, marked=marked))
     if inside and action.location:
         inside.append(f"Defined at {code(clean(str(action.location)))}")
@@ -241,7 +252,7 @@ def _beside(report: Report) -> list[str]:
 def _closing(report: Report) -> list[str]:
     """Return the digest, and what to type to apply exactly this plan."""
     plan = report.plan
-    if report.command == "drift" or not plan.digest or not to_do(plan.summary):
+    if report.command == "drift" or not plan.digest or not to_do(plan.summary, len(plan.moved)):
         return []
     digest = shorten(clean(plan.digest), _NAME)
     parts = [f"Digest: {code(digest)}"]

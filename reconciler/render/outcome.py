@@ -86,6 +86,8 @@ def _recovered(result: ApplyResult, width: int, verbose: int) -> list[str]:
 def _counts(result: ApplyResult, style: Style, width: int) -> list[str]:
     done = Counter(each.action.kind for each in result.of(Result.DONE))
     parts = [f"{done[kind]:,} {PAST[kind]}" for kind in ActionKind if done[kind]]
+    if result.moved:
+        parts.append(f"{len(result.moved):,} moved")
     said = f"Applied: {', '.join(parts)}." if parts else "Nothing was changed."
     for kind, word in ((Result.FAILED, "failed"), (Result.SKIPPED, "not begun")):
         if number := len(result.of(kind)):

@@ -1,6 +1,7 @@
 """Documents for programs: plans, reports, results and events as JSON, and plans read back."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json, to_jso
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import PlanFileError
-from reconciler.model.address import Address
+from reconciler.model.address import Address, sweep_values
 from reconciler.model.events import Event
 from reconciler.model.job import ActualJob, JobRecord
 from reconciler.model.plan import FORMAT_VERSION, Plan
@@ -97,7 +98,12 @@ def drift_json(report: Report) -> str:
 def status_json(rows: Sequence[StatusRow]) -> str:
     """Return the recorded jobs with where they stand; durations are in milliseconds."""
     counts = Counter(row.status for row in rows)
-    return _text({"jobs": [asdict(row) for row in rows], "summary": with_sorted_keys(counts)})
+    return _text({"jobs": list(map(_status, rows)), "summary": with_sorted_keys(counts)})
+
+
+def status_line(row: StatusRow) -> str:
+    """Return one recorded job with where it stands, as one line of ASCII JSON."""
+    return json.dumps(to_jsonable_python(_status(row)), separators=(",", ":")) + "\n"
 
 
 def apply_json(result: ApplyResult) -> str:
@@ -122,6 +128,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
         "summary": {each.value: len(result.of(each)) for each in Result},
         "results": results,
         "recovered": list(result.recovered),
+        "moved": [{"source": each.source, "target": each.target} for each in result.moved],
         "interrupted": result.interrupted,
         "verified": result.verified,
         "mismatches": list(result.mismatches),
@@ -180,6 +187,20 @@ def _with_sorted_values(spec: dict[str, Any]) -> dict[str, Any]:
         key: with_sorted_keys(value) if isinstance(value, dict) else value
         for key, value in spec.items()
     }
+
+
+def _status(row: StatusRow) -> dict[str, Any]:
+    """Return a row of the status; a sweep's job with its values, and with metrics that were read.
+
+    What is no number (`nan`) is null, since JSON has none.
+    """
+    document = asdict(row)
+    numbers = {name: float(text) for name, text in document.pop("metrics").items()}
+    if values := sweep_values(row.address):
+        document["values"] = values
+    if numbers:
+        document["metrics"] = {n: x if math.isfinite(x) else None for n, x in numbers.items()}
+    return document
 
 
 def _actual(job: ActualJob) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.model.address import Address
-from reconciler.model.job import JobRecord, Status
+from reconciler.model.address import Address, sweep_of_all, sweep_values
+from reconciler.model.job import JobRecord, PastRun, Status
 from reconciler.model.platform import EngineOffer, Flavor
 from reconciler.model.report import StatusRow
-from reconciler.model.state import SnapshotInfo
+from reconciler.model.state import Run, SnapshotInfo
 from reconciler.render.text import (
     Style,
     clean,
@@ -26,6 +26,7 @@ from reconciler.render.values import field_lines, flattened
 
 _GAP = 2
 _LEAST = 24
+_SHORT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,21 @@ def render_status(
     width: int = 80,
     color: bool = False,
     verbose: int = 0,
+    metrics: Sequence[str] = (),
 ) -> str:
     """Show the recorded jobs with where they stand; `now` turns times into ages.
 
-    Columns that do not fit are left out, ids first.
+    The jobs of one sweep are told apart by its values, each in a column of its own; `metrics`
+    names the results to show. Columns that do not fit are left out, ids first.
     """
     style = Style(color)
     if not rows:
         return _text(fold("No jobs are recorded. `reconciler apply` creates them.", width))
     statuses = [_status(row) for row in rows]
     columns = [
-        _Column("ADDRESS", [clean(row.address) for row in rows]),
+        *_whose(rows),
         _Column("STATUS", statuses, meanings=[row.status for row in rows]),
+        *(_metric(name, rows) for name in metrics),
         _Column("DURATION", [_duration(row.duration_ms) for row in rows], 1, right=True),
         _Column("TRY", [str(row.attempt) for row in rows], 3, right=True),
         _Column("CREATED", [_age(row.created_at, now) for row in rows], 2, right=True),
@@ -74,8 +78,18 @@ def render_status(
         columns.append(_Column("NAME", [clean(row.name) for row in rows], 5))
     counts = Counter(row.status for row in rows)
     parts = ", ".join(f"{counts[each]:,} {_said(each)}" for each in Status if counts[each])
-    total = fold(f"{counted(len(rows), 'job')}: {parts}.", width)
+    sweep = sweep_of_all([row.address for row in rows])
+    of = f" of {clean(sweep)}" if sweep else ""
+    total = fold(f"{counted(len(rows), 'job')}{of}: {parts}.", width)
     return _text([*_table(columns, width, style), "", *total])
+
+
+def render_change(row: StatusRow) -> str:
+    """Return the line that tells where one job stands now: for logs, `grep` and pipes."""
+    attempt = f" (attempt {row.attempt})" if row.attempt > 1 else ""
+    took = f" after {_duration(row.duration_ms)}" if row.status.is_final else ""
+    results = "".join(f", {clean(name)} {clean(text)}" for name, text in row.metrics.items())
+    return f"{clean(row.address)}: {_status(row)}{attempt}{took}{results}\n"
 
 
 def render_flavors(flavors: Sequence[Flavor], *, width: int = 80, color: bool = False) -> str:
@@ -129,7 +143,38 @@ def render_history(
     if now is not None:
         ages = [format_age(each.saved_at, now) for each in snapshots]
         columns.append(_Column("AGE", ages, 4, right=True))
+    if any(each.run for each in snapshots):
+        columns += [
+            _Column("BY", [run_author(each.run) for each in snapshots], 2),
+            _Column("COMMIT", [run_commit(each.run) for each in snapshots], 5),
+            _Column("CHANGES", [change_words(each.run) for each in snapshots], 3),
+        ]
     return _text(_table(columns, width, Style(color)))
+
+
+def run_author(run: Run | None) -> str:
+    """Say who ran what wrote a snapshot, and where."""
+    return f"{clean(run.by)}@{clean(run.host)}" if run else "-"
+
+
+def run_commit(run: Run | None) -> str:
+    """Return the commit, short, with a + when files differed from it."""
+    if run is None or run.commit is None:
+        return "-"
+    commit, _, changes = clean(run.commit).partition("+")
+    return commit[:_SHORT] + ("+" if changes else "")
+
+
+def change_words(run: Run | None, few: int = 1) -> str:
+    """Say what was done: each verb with its address, or with how many there were."""
+    if run is None or not run.changes:
+        return "-"
+    return ", ".join(
+        f"{each.verb} {', '.join(map(clean, each.addresses))}"
+        if each.count <= few
+        else f"{each.verb} {each.count:,}"
+        for each in run.changes
+    )
 
 
 def render_state_list(records: Mapping[Address, JobRecord]) -> str:
@@ -164,10 +209,17 @@ def render_record(
         ("duration", _duration(outcome.duration_ms) if outcome else None),
     ]
     spec = {key: value for key, value in record.spec.canonical.items() if key != "name"}
+    known += [(f"run {each.job_id}", _past(each)) for each in record.earlier]
     fields = [pair for pair in known if pair[1] is not None] + list(flattened(spec))
     title = [style.paint("heading", line) for line in fold(clean(address), width)]
     body = field_lines(fields, width - 2, style)
     return _text([*title, *(f"  {line}" for line in body)])
+
+
+def _past(run: PastRun) -> str:
+    """Return how an earlier run went."""
+    ended = _said(run.outcome.status) if run.outcome else "end not seen"
+    return f"attempt {run.attempt}, {ended}"
 
 
 def _table(columns: Sequence[_Column], width: int, style: Style) -> list[str]:
@@ -210,6 +262,20 @@ def _row(
             text = style.paint(column.meanings[index], text)
         parts.append(filled + text if column.right else text + filled)
     return (" " * _GAP).join(parts).rstrip()
+
+
+def _whose(rows: Sequence[StatusRow]) -> list[_Column]:
+    """Return the columns that say which job a row is: the address, or the values of one sweep."""
+    if sweep_of_all([row.address for row in rows]) is None:
+        return [_Column("ADDRESS", [clean(row.address) for row in rows])]
+    values = [sweep_values(row.address) for row in rows]
+    names = dict.fromkeys(name for each in values for name in each)
+    return [_Column(clean(n).upper(), [clean(each.get(n, "-")) for each in values]) for n in names]
+
+
+def _metric(name: str, rows: Sequence[StatusRow]) -> _Column:
+    cells = [clean(row.metrics.get(name, "-")) for row in rows]
+    return _Column(clean(name).upper(), cells, right=True)
 
 
 def _said(status: Status) -> str:

@@ -4,9 +4,16 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from reconciler.model.job import Status
-from reconciler.model.plan import ActionKind, Plan
+from reconciler.model.plan import Plan
 from reconciler.model.report import Report
-from reconciler.render.actions import LEGEND, Page, action_lines, drift_lines
+from reconciler.render.actions import (
+    LEGEND,
+    Page,
+    action_lines,
+    drift_lines,
+    forces_a_new_job,
+    moved_lines,
+)
 from reconciler.render.messages import diagnostic_lines, render_diagnostics, render_error
 from reconciler.render.outcome import render_apply
 from reconciler.render.tables import (
@@ -51,6 +58,7 @@ def render_plan(report: Report, *, width: int = 80, color: bool = False, verbose
     sections = [
         _heading(plan, page),
         _drift_section(plan, page),
+        moved_lines(plan, page),
         action_lines(plan.actions, page),
         _legend(plan, page),
         *_beside(report, page),
@@ -93,7 +101,7 @@ def _legend(plan: Plan, page: Page) -> list[str]:
     forced = any(
         change.forces_replace
         for action in plan.actions
-        if action.kind is ActionKind.REPLACE
+        if forces_a_new_job(action)
         for change in action.changes
     )
     if not forced:
@@ -143,8 +151,8 @@ def _known(plan: Plan, page: Page) -> list[str]:
 
 def _summary(report: Report, page: Page) -> list[str]:
     plan, summary = report.plan, report.plan.summary
-    doing = to_do(summary)
-    said = fold(summary_words(summary), page.width)
+    doing = to_do(summary, len(plan.moved))
+    said = fold(summary_words(summary, len(plan.moved)), page.width)
     lines = [page.style.paint("heading", line) for line in said]
     lines += fold(cost, page.width) if (cost := estimate_words(plan.estimate)) else []
     touched = plan.by_address
@@ -175,7 +183,7 @@ def _next_after_plan(report: Report, page: Page) -> list[str]:
         what = counted(len(plan.errors), "error")
         words = f"Refused: {what}. Nothing can be applied before that is settled."
         return [page.style.paint("error", line) for line in fold(words, page.width)]
-    if report.command not in ("plan", "show") or not to_do(plan.summary):
+    if report.command not in ("plan", "show") or not to_do(plan.summary, len(plan.moved)):
         return []
     if report.saved_to:
         command = f"reconciler apply {clean(shlex.quote(report.saved_to))}"

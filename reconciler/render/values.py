@@ -7,9 +7,11 @@ from operator import itemgetter
 from typing import Any
 
 from reconciler.model.plan import FieldChange
+from reconciler.model.secrets import is_sealed, shown
 from reconciler.render.text import Style, clean, clean_lines, display_width, fold, indented, pad
 
 NOT_SET = "(not set)"
+CHANGED_UNSEEN = "(secret) changed"
 
 _PATH_LIMIT = 30
 _LINES = 12
@@ -20,10 +22,13 @@ _MEANINGS = {" ": "context", "-": "delete", "+": "create"}
 def format_value(value: Any) -> str:
     """Return a field's value on one harmless line; text stays bare where that is unambiguous.
 
-    An input or output that is only a path is shown the way a definition writes it.
+    An input or output that is only a path is shown the way a definition writes it, and of a secret
+    only the name.
     """
     if value is None:
         return NOT_SET
+    if is_sealed(value):
+        return clean(shown(value))
     if isinstance(value, str):
         bare = value and value == value.strip() and value != NOT_SET
         return clean(value if bare else json.dumps(value, ensure_ascii=False))
@@ -39,7 +44,7 @@ def format_value(value: Any) -> str:
 
 def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the fields below a value with their dotted paths, `inputs[0].path` for a list's."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and value and not is_sealed(value):
         for key, each in value.items():
             yield from flattened(each, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list | tuple) and value:
@@ -98,6 +103,9 @@ def _change(
     change: FieldChange, column: int, width: int, style: Style, mark: str, *, complete: bool
 ) -> list[str]:
     path = clean(change.path)
+    if is_of_secrets(change):
+        told = f"{style.paint('create', CHANGED_UNSEEN)}{style.paint('replace', mark)}"
+        return [f"{pad(path, column)}  {told}"]
     if not (_has_lines(change.before) or _has_lines(change.after)):
         old, new = format_value(change.before), format_value(change.after)
         line = f"{pad(path, column)}  {old} → {new}{mark}"
@@ -107,6 +115,11 @@ def _change(
     head = fold(path, width - len(mark))
     head[-1] += style.paint("replace", mark)
     return head + indented(_both(change.before, change.after, width - 2, style, complete=complete))
+
+
+def is_of_secrets(change: FieldChange) -> bool:
+    """Tell whether a secret got another value: neither of the two can be shown."""
+    return is_sealed(change.before) and is_sealed(change.after)
 
 
 def _both(before: Any, after: Any, width: int, style: Style, *, complete: bool) -> list[str]:
@@ -125,6 +138,8 @@ def difference(before: Any, after: Any, *, around: int | None = None) -> list[tu
     With `around`, common lines are left out but for one on each side, and of two lines longer
     than that many characters what they have in common; without, both values are complete.
     """
+    if is_sealed(before) and is_sealed(after):
+        return [("-", format_value(before)), ("+", f"{format_value(after)}, changed")]
     old, new = _value_lines(before), _value_lines(after)
     start, end = (0, 0) if around is None else _common(old, new)
     if around is not None and len(old) == len(new) == 1:

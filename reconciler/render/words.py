@@ -46,7 +46,7 @@ PAST = {
 
 DRIFT_SYMBOLS = {DriftKind.CHANGED: "~", DriftKind.REPLACED: "-/+", DriftKind.VANISHED: "-"}
 
-_REASONS = {
+_REASONS: dict[str, str] = {
     Reason.NEW: "new",
     Reason.DEFINITION_CHANGED: "definition changed",
     Reason.DRIFTED: "drifted: someone changed it on the platform",
@@ -61,7 +61,16 @@ _REASONS = {
     Reason.ADOPTED: "exists already, configured as defined",
     Reason.NAME_TAKEN: "another job bears the name",
     Reason.UNCHANGED: "as defined",
-    "dependency_replaced": "a job that it depends on is replaced",
+    Reason.CODE_CHANGED: "training code changed",
+    Reason.DEPENDENCY_REPLACED: "a job that it depends on ran again",
+    Reason.WAITS: "waits for other jobs",
+    Reason.EXPIRED: "finished, and its time to be kept is over",
+    Reason.SUPERSEDED: "superseded by a newer job",
+}
+
+_STRATEGIES = {
+    "new_version": "as a new version of the job",
+    "keep": "beside the old job, which stays",
 }
 
 _DRIFT = {
@@ -79,7 +88,15 @@ def reason_words(action: Action) -> str:
     """
     itself = (Reason.NAME_TAKEN, Reason.VANISHED)
     if action.kind is ActionKind.BLOCKED and action.depends_on and action.reason not in itself:
-        return f"waits for {listed(action.depends_on, 5)}"
+        again = action.reason == Reason.DEPENDENCY_REPLACED
+        before = "to be run again; " if again else ""
+        return f"{before}waits for {listed(action.depends_on, 5)}"
+    words = _why(action)
+    how = _STRATEGIES.get(action.strategy)
+    return f"{words}; {how}" if how else words
+
+
+def _why(action: Action) -> str:
     word, _, count = action.reason.partition(" ")
     known = _REASONS.get(word)
     if known is None:
@@ -87,9 +104,9 @@ def reason_words(action: Action) -> str:
     return f"{known} {clean(count)}" if count else known
 
 
-def summary_words(summary: Summary) -> str:
-    """Return what a plan comes to, in a sentence."""
-    doing, defined = to_do(summary), counted(summary.noop, "job")
+def summary_words(summary: Summary, moved: int = 0) -> str:
+    """Return what a plan comes to, in a sentence; `moved` records get another address."""
+    doing, defined = to_do(summary, moved), counted(summary.noop, "job")
     blocked = f", {summary.blocked:,} blocked" if summary.blocked else ""
     if doing:
         return f"Plan: {doing}{blocked}. {summary.noop:,} unchanged."
@@ -138,11 +155,11 @@ def drift_words(kind: DriftKind) -> str:
     return _DRIFT[kind]
 
 
-def to_do(summary: Summary) -> str:
+def to_do(summary: Summary, moved: int = 0) -> str:
     """Return the counts of what apply would do, `2 to create, 1 to delete`; empty for nothing."""
     parts = [
         f"{number:,} to {verb}"
         for verb in ("create", "replace", "update", "delete", "adopt", "forget")
         if (number := getattr(summary, verb))
     ]
-    return ", ".join(parts)
+    return ", ".join([*parts, *([f"{moved:,} to move"] if moved else [])])

@@ -116,7 +116,7 @@ def test_the_quickstart_of_the_readme(tree: World) -> None:
     assert tree.jobs() == []
 
 
-@pytest.mark.parametrize("example", ["01-quickstart", "02-team"])
+@pytest.mark.parametrize("example", sorted(p.name for p in ROOT.glob("examples/*/")))
 def test_the_page_of_an_example(tree: World, example: str) -> None:
     assert run_page(tree, (ROOT / "examples" / example / "README.md").read_text()) >= 2
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.world import World, definition, job, wait_for
 
 
@@ -67,9 +69,13 @@ def test_a_second_apply_sends_nothing_that_changes(world: World):
     assert "mutating" not in world.counts()
 
 
-def test_a_plan_without_change_of_1000_jobs_is_one_list_request(world: World):
+@pytest.mark.parametrize(("api", "lists"), [("modelarts/v1", 1), ("modelarts/v2", 20)])
+def test_a_plan_without_change_of_1000_jobs_is_a_list_of_few_requests(
+    world: World, api: str, lists: int
+):
     world.serve("--simulate")
-    world.write(definition("".join(job(f"j{n:04}") for n in range(1000))))
+    platform = f"endpoint: local, api: {api}"
+    world.write(definition("".join(job(f"j{n:04}") for n in range(1000)), platform=platform))
     applied = world.run("apply", "--auto-approve", "--parallelism", "16", "-q")
     assert applied.returncode == 0, applied.stderr
     world.admin("DELETE", "requests")
@@ -78,9 +84,9 @@ def test_a_plan_without_change_of_1000_jobs_is_one_list_request(world: World):
 
     assert planned.returncode == 0, planned.stderr
     counts = world.counts()
-    assert counts["list"] == 1
+    assert counts["list"] == lists
     assert counts.get("detail", 0) == 0
-    assert counts["total"] == 2, "the list, and a token"
+    assert counts["total"] == lists + 1, "the list, and a token"
 
 
 def test_a_saved_plan_is_applied_exactly(world: World):

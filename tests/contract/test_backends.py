@@ -1,6 +1,7 @@
 """What every backend does: one class of tests, which each backend subclasses with its fixture."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from reconciler.backends.base import Backend
 from reconciler.backends.local import LocalBackend
 from reconciler.backends.memory import MemoryBackend
+from reconciler.backends.sealing import Seal, Secret, make_seal
+from reconciler.backends.url import open_backend
 from reconciler.errors import StateError, StateLockedError
 from reconciler.model.address import Address
 from reconciler.model.job import Status
@@ -250,6 +253,24 @@ class BackendContract:
             (each.saved_at for each in found), reverse=True
         )
 
+    def test_the_history_tells_who_did_what(self, begun):
+        with begun.lock(command="reconciler apply") as writer:
+            writer.append([Opened(intent=an_intent("create")), RECORDED])
+        with self.reopened(begun).lock(command="reconciler state rm") as writer:
+            writer.append([Recorded(address=RESNET, record=None), SEEN])
+            writer.checkpoint(fold(EMPTY, [Opened(intent=an_intent("create")), RECORDED, RECORDED]))
+
+        found = self.reopened(begun).history()[0].run
+
+        assert found.command == "reconciler state rm"
+        assert found.by
+        assert found.host
+        assert [(each.verb, each.addresses) for each in found.changes] == [
+            ("create", ("resnet",)),
+            ("forget", ("resnet",)),
+        ]
+        assert begun.history()[-1].run.changes == ()
+
     def test_the_last_ten_snapshots_are_kept_at_least(self, begun):
         with begun.lock(command="apply") as writer:
             for serial in range(1, 15):
@@ -289,3 +310,57 @@ class TestMemory(BackendContract):
     @pytest.fixture
     def backend(self) -> MemoryBackend:
         return MemoryBackend(STACK)
+
+
+class TestPostgres(BackendContract):
+    @pytest.fixture
+    def backend(self, postgres_server, tmp_path: Path) -> Backend:
+        self.url = f"{postgres_server.url()}?schema=s{uuid.uuid4().hex}"
+        return open_backend(self.url, STACK, tmp_path)
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path())
+
+
+class TestObjects(BackendContract):
+    @pytest.fixture
+    def backend(self, object_store, tmp_path: Path) -> Backend:
+        self.url = object_store.url(f"p{uuid.uuid4().hex}/deep")
+        return open_backend(self.url, STACK, tmp_path)
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path())
+
+
+def a_seal(passphrase: str = "correct horse battery staple") -> Seal:
+    return make_seal(STACK, Secret(passphrase.encode(), is_passphrase=False))
+
+
+class TestSealedLocal(TestLocal):
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> LocalBackend:
+        return LocalBackend(tmp_path / "deep" / "state", STACK, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> LocalBackend:
+        assert isinstance(backend, LocalBackend)
+        return LocalBackend(backend.folder, STACK, seal=a_seal())
+
+
+class TestSealedPostgres(TestPostgres):
+    @pytest.fixture
+    def backend(self, postgres_server, tmp_path: Path) -> Backend:
+        self.url = f"{postgres_server.url()}?schema=s{uuid.uuid4().hex}"
+        return open_backend(self.url, STACK, tmp_path, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path(), seal=a_seal())
+
+
+class TestSealedObjects(TestObjects):
+    @pytest.fixture
+    def backend(self, object_store, tmp_path: Path) -> Backend:
+        self.url = object_store.url(f"p{uuid.uuid4().hex}/deep")
+        return open_backend(self.url, STACK, tmp_path, seal=a_seal())
+
+    def reopened(self, backend: Backend) -> Backend:
+        return open_backend(self.url, STACK, Path(), seal=a_seal())

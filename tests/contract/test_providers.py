@@ -24,10 +24,12 @@ from reconciler.planning.rules import as_written
 from reconciler.providers.auth import Credentials, PasswordAuthenticator
 from reconciler.providers.base import Provider
 from reconciler.providers.memory import MemoryPlatform, MemoryProvider
-from reconciler.providers.modelarts.v1.client import ModelArtsV1, connect
+from reconciler.providers.modelarts.v1 import client as v1
+from reconciler.providers.modelarts.v2 import client as v2
 from reconciler.providers.transport import Transport
 from tests.build import a_spec
 
+V1, V2 = "modelarts/v1", "modelarts/v2"
 PATIENCE = 30.0
 _numbers = count()
 _T = TypeVar("_T")
@@ -72,9 +74,9 @@ class ProviderContract(ABC):
             assert (job.job_id, job.name) == (created.job_id, spec.name)
             assert job.description == "what it is for"
         assert found.version_id == listed.version_id == read.version_id
-        assert (found.spec, listed.spec) == (None, None)
         assert read.spec is not None
-        assert as_written(spec, read.spec) == spec.canonical
+        for each in (found.spec, listed.spec, read.spec):
+            assert each is None or as_written(spec, each) == spec.canonical
 
     def test_details_without_a_version_are_the_newest(self, provider: Provider) -> None:
         created = provider.create(a_new_spec())
@@ -101,15 +103,17 @@ class ProviderContract(ABC):
         assert listed == ids
 
     def test_quota_counts_jobs(self, provider: Provider) -> None:
-        before = provider.list()
+        before = provider.list().quota or provider.quota()
         provider.create(a_new_spec())
-        after = provider.list()
+        listing = provider.list()
+        after = listing.quota or provider.quota()
 
-        assert before.quota is not None
-        assert after.quota is not None
-        assert after.quota.limit == before.quota.limit
-        assert after.quota.left == before.quota.left - 1
-        assert after.quota.left == after.quota.limit - len(after)
+        assert before is not None
+        assert after is not None
+        assert provider.quota() == after
+        assert after.limit == before.limit
+        assert after.left == before.left - 1
+        assert after.left == after.limit - len(listing)
 
     def test_a_name_is_taken_once(self, provider: Provider) -> None:
         spec = a_new_spec()
@@ -238,7 +242,37 @@ class ProviderContract(ABC):
         assert provider.identity.project_id
 
 
-class TestMemory(ProviderContract):
+class VersionsContract:
+    """What a provider promises whose jobs have versions."""
+
+    def test_a_version_runs_the_job_again(self, provider: Provider) -> None:
+        spec = a_new_spec(parameters={"lr": "0.1"})
+        first = provider.create(spec)
+        assert first.version_id is not None
+        changed = spec.model_copy(update={"parameters": {"lr": "0.2"}})
+
+        second = provider.create_version(first.job_id, first.version_id, changed)
+
+        assert second.job_id == first.job_id
+        assert second.version_id not in (None, first.version_id)
+        (row,) = eventually(lambda: provider.find(spec.name))
+        newest, old = (provider.get(first.job_id, version) for version in (None, first.version_id))
+        assert row.version_id == newest.version_id == second.version_id
+        assert newest.spec is not None
+        assert old.spec is not None
+        assert as_written(changed, newest.spec) == changed.canonical
+        assert as_written(spec, old.spec) == spec.canonical
+
+    def test_a_version_of_no_job(self, provider: Provider) -> None:
+        created = provider.create(a_new_spec())
+        provider.delete(created.job_id)
+        eventually(lambda: not provider.find(created.name))
+
+        with pytest.raises(JobNotFoundError):
+            provider.create_version(created.job_id, created.version_id or "1", a_new_spec())
+
+
+class TestMemory(ProviderContract, VersionsContract):
     """The platform in memory."""
 
     @pytest.fixture
@@ -278,12 +312,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         server.wait(PATIENCE)
 
 
-class TestModelArtsV1(ProviderContract):
-    """Version 1 of the API, against the emulator."""
+class EmulatedContract(ProviderContract):
+    """One version of the API, against the emulator."""
+
+    api: str
 
     @pytest.fixture
     def provider(self, emulator: Running) -> Iterator[Provider]:
-        provider = connected(emulator)
+        provider = connected(emulator, self.api)
         yield provider
         provider.close()
 
@@ -292,6 +328,27 @@ class TestModelArtsV1(ProviderContract):
             return all(job.status.is_final for job in provider.find(name))
 
         eventually(is_over)
+
+
+class TestModelArtsV1(EmulatedContract, VersionsContract):
+    """Version 1 of the API."""
+
+    api = V1
+
+
+class TestModelArtsV2(EmulatedContract):
+    """Version 2 of the API."""
+
+    api = V2
+
+    def test_a_list_carries_the_specs(self, provider: Provider) -> None:
+        spec = a_new_spec(environment={"A": "1"}, auto_stop_hours=2)
+        created = provider.create(spec)
+        listed = provider.list().by_id(created.job_id)
+
+        assert listed is not None
+        assert listed.spec is not None
+        assert as_written(spec, listed.spec) == spec.canonical
 
 
 def error(when: str, status: int, code: str, **fields: object) -> dict[str, object]:
@@ -329,12 +386,13 @@ LOST_AFTER = [
 ]
 
 
-class TestFaultsOfV1:
+@pytest.mark.parametrize("api", [V1, V2])
+class TestFaults:
     """One fault in the first request of each call; time does not pass while it waits."""
 
     @pytest.fixture
-    def provider(self, emulator: Running) -> Iterator[Provider]:
-        provider = impatient(emulator)
+    def provider(self, emulator: Running, api: str) -> Iterator[Provider]:
+        provider = impatient(emulator, api)
         provider.engines()
         yield provider
         rules = tell(emulator, "GET")
@@ -344,7 +402,7 @@ class TestFaultsOfV1:
 
     @pytest.mark.parametrize("fault", [*HARMLESS, *LOST_BEFORE, *LOST_AFTER])
     def test_reading_gets_over_it(
-        self, provider: Provider, emulator: Running, fault: dict[str, object]
+        self, provider: Provider, emulator: Running, api: str, fault: dict[str, object]
     ) -> None:
         job = provider.create(a_new_spec())
         calls: tuple[Callable[[], object], ...] = (
@@ -352,29 +410,33 @@ class TestFaultsOfV1:
             lambda: [each.job_id for each in provider.find(job.name)] == [job.job_id],
             lambda: provider.get(job.job_id, None).spec is not None,
             lambda: provider.logs(job.job_id, None).text is not None,
-            lambda: len(impatient(emulator).flavors()) > 0,
+            lambda: len(impatient(emulator, api).flavors()) > 0,
         )
         for call in calls:
-            tell(emulator, "POST", {"path_regex": "/v1/", "fault": fault})
+            tell(emulator, "POST", {"path_regex": version(api), "fault": fault})
             assert call()
 
     @pytest.mark.parametrize("fault", [*HARMLESS, *LOST_BEFORE, *LOST_AFTER])
     def test_repeatable_changes_get_over_it(
-        self, provider: Provider, emulator: Running, fault: dict[str, object]
+        self, provider: Provider, emulator: Running, api: str, fault: dict[str, object]
     ) -> None:
         job = provider.create(a_new_spec())
         tell(emulator, "POST", {"method": "PUT", "fault": fault})
         provider.update_description(job.job_id, "new")
         assert provider.find(job.name)[0].description == "new"
-        tell(emulator, "POST", {"method": "DELETE", "path_regex": "/v1/", "fault": fault})
+        tell(emulator, "POST", {"method": "DELETE", "path_regex": version(api), "fault": fault})
         provider.delete(job.job_id)
         eventually(lambda: not provider.find(job.name))
 
     @pytest.mark.parametrize("fault", HARMLESS)
     def test_a_creation_gets_over_what_certainly_did_nothing(
-        self, provider: Provider, emulator: Running, fault: dict[str, object]
+        self, provider: Provider, emulator: Running, api: str, fault: dict[str, object]
     ) -> None:
-        tell(emulator, "POST", {"method": "POST", "path_regex": "/training-jobs", "fault": fault})
+        tell(
+            emulator,
+            "POST",
+            {"method": "POST", "path_regex": f"{version(api)}.*/training-jobs", "fault": fault},
+        )
         job = provider.create(a_new_spec())
 
         assert [each.job_id for each in provider.find(job.name)] == [job.job_id]
@@ -385,14 +447,27 @@ class TestFaultsOfV1:
         + [pytest.param(*each.values, True, id=each.id) for each in LOST_AFTER],
     )
     def test_a_creation_whose_answer_is_lost_is_told_and_not_repeated(
-        self, provider: Provider, emulator: Running, fault: dict[str, object], exists: bool
+        self,
+        provider: Provider,
+        emulator: Running,
+        api: str,
+        fault: dict[str, object],
+        exists: bool,
     ) -> None:
         spec = a_new_spec()
-        tell(emulator, "POST", {"method": "POST", "path_regex": "/training-jobs", "fault": fault})
+        tell(
+            emulator,
+            "POST",
+            {"method": "POST", "path_regex": f"{version(api)}.*/training-jobs", "fault": fault},
+        )
         with pytest.raises(OutcomeUnknownError):
             provider.create(spec)
 
         assert len(provider.find(spec.name)) == exists
+
+
+def version(api: str) -> str:
+    return f"/{api.partition('/')[2]}/"
 
 
 def credentials_of(emulator: Running) -> Credentials:
@@ -405,14 +480,16 @@ def credentials_of(emulator: Running) -> Credentials:
     )
 
 
-def connected(emulator: Running) -> Provider:
-    return connect(PlatformSettings(), credentials_of(emulator), url=emulator.url)
+def connected(emulator: Running, api: str) -> Provider:
+    connect = v1.connect if api == V1 else v2.connect
+    return connect(PlatformSettings(api=api), credentials_of(emulator), url=emulator.url)
 
 
-def impatient(emulator: Running) -> ModelArtsV1:
+def impatient(emulator: Running, api: str) -> Provider:
     transport = Transport(sleep=lambda _: None)
     authenticator = PasswordAuthenticator(credentials_of(emulator), transport)
-    return ModelArtsV1(PlatformSettings(), transport, authenticator, url=emulator.url)
+    kind = v1.ModelArtsV1 if api == V1 else v2.ModelArtsV2
+    return kind(PlatformSettings(api=api), transport, authenticator, url=emulator.url)
 
 
 def tell(emulator: Running, method: str, rule: dict[str, object] | None = None) -> Any:

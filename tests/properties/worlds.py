@@ -1,12 +1,13 @@
 """Random worlds: a definition, a state and a platform that have to do with one another."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import combinations, permutations, product
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from reconciler.model.address import Address
+from reconciler.model.address import Address, kept_aside
 from reconciler.model.job import (
     ActualJob,
     DesiredJob,
@@ -56,9 +57,13 @@ LIFECYCLES = st.sampled_from(
             on_missing=on_missing,
             protect=protect,
             retain=retain,
+            ttl_after_finished=(None, 0, 3600)[number % 3],
+            on_change=("replace", "replace", "new_version", "keep")[number % 4],
         )
-        for on_failure, max_attempts, on_missing, protect, retain in product(
-            ("keep", "retry"), (1, 3), ("accept_finished", "recreate", "error"), YES_NO, YES_NO
+        for number, (on_failure, max_attempts, on_missing, protect, retain) in enumerate(
+            product(
+                ("keep", "retry"), (1, 3), ("accept_finished", "recreate", "error"), YES_NO, YES_NO
+            )
         )
     ]
 )
@@ -75,7 +80,7 @@ FEW = {
         a_spec(name, description="theirs"),
         a_spec(name, workers=2),
     ]
-    for name in NAMES
+    for name in (*NAMES, *(f"{name}-old" for name in NAMES))
 }
 
 
@@ -102,16 +107,32 @@ SUBSETS = [each for size in range(5) for each in combinations(ADDRESSES, size)]
 ORDERS = list(permutations(NAMES, len(ADDRESSES)))
 
 
+NEEDS = [
+    dict.fromkeys(ADDRESSES, ()),
+    dict(zip(ADDRESSES, ((), ADDRESSES[:1], ADDRESSES[1:2], ADDRESSES[:2]), strict=True)),
+    dict(zip(ADDRESSES, (ADDRESSES[3:], ADDRESSES[:1], (), ()), strict=True)),
+]
+"""Who depends on whom."""
+
+
 @st.composite
 def desired_jobs(draw: st.DrawFn) -> dict[Address, DesiredJob]:
     """Wanted jobs; each has a name of its own, as the definition's reader makes sure."""
     names = draw(st.sampled_from(ORDERS))
+    chosen = draw(st.sampled_from(SUBSETS))
+    needed = draw(st.sampled_from(NEEDS))
     return {
-        address: DesiredJob(address, draw(of_few(name)), draw(LIFECYCLES))
-        for address, name in zip(draw(st.sampled_from(SUBSETS)), names, strict=False)
+        address: DesiredJob(
+            address,
+            draw(of_few(name)),
+            draw(LIFECYCLES),
+            depends_on=tuple(each for each in needed[address] if each in chosen),
+        )
+        for address, name in zip(chosen, names, strict=False)
     }
 
 
+RUNS: list[dict[Address, str]] = [{}, {}, {ADDRESSES[0]: "0/v1"}, {ADDRESSES[0]: "77/v1"}]
 KEPT = list(product(YES_NO, YES_NO, (1, 2, 3), (None, Status.SUCCEEDED, Status.FAILED)))
 IDS = st.sampled_from([("v1", True)] * 4 + [(None, True), (None, False)])
 
@@ -136,7 +157,14 @@ def recorded_jobs(
             retain=retain,
             attempt=attempt,
             outcome=Outcome(status=outcome, seen_at=NOW) if outcome else None,
+            depends_on=draw(st.sampled_from(RUNS)),
+            expired=outcome is not None and draw(st.sampled_from([False, False, False, True])),
         )
+        if has_job and number and draw(st.sampled_from([False, False, False, True])):
+            aside = records[address].model_copy(update={"job_id": f"old{number}", "expired": False})
+            records[kept_aside(address, f"old{number}")] = aside.model_copy(
+                update={"name": f"{spec.name}-old", "spec": a_spec(f"{spec.name}-old")}
+            )
     return records
 
 
@@ -180,4 +208,5 @@ def worlds(draw: st.DrawFn) -> World:
         listing=Listing(draw(actual_jobs(records))),
         selection=draw(st.sampled_from(SELECTIONS)),
         adopt=draw(st.booleans()),
+        now=draw(st.sampled_from([None, NOW, NOW + timedelta(hours=1)])),
     )

@@ -19,6 +19,7 @@ from reconciler.errors import (
 from reconciler.model.events import Event
 from reconciler.model.job import ActualJob
 from reconciler.model.platform import EngineOffer, Flavor, Listing, LogChunk, PlatformIdentity
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import Entry, SnapshotInfo, State
 from reconciler.providers.memory import MemoryPlatform, MemoryProvider
@@ -194,6 +195,9 @@ class WatchedProvider:
     def stop(self, job_id: str, version_id: str | None) -> None:
         self.ledger.about_to_stop(job_id)
         self._change(lambda: self.inner.stop(job_id, version_id))
+
+    def keep_secrets(self, vault: Vault) -> None:
+        self.inner.keep_secrets(vault)
 
     def list(self) -> Listing:
         return self._read(self.inner.list)

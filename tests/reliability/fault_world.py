@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.backends.local import LocalBackend
 from reconciler.emulator.logs import Logs
 from reconciler.engine import jobs as single_jobs
+from reconciler.engine import logs
 from reconciler.engine.apply import Approval, apply
 from reconciler.engine.context import Context, Timing
 from reconciler.engine.outcomes import wait
@@ -184,7 +185,8 @@ class World:
 
     def _tell_logs(self) -> None:
         with self._connected("logs") as (context, _):
-            parts = list(single_jobs.follow_log(context, Address("kept"), lines=50, follow=False))
+            found = logs.follow_logs(context, [Address("kept")], lines=50, follow=False)
+            parts = [text for _, text in found]
         nulls = self.cell.fault.name == "nulls"
         assert "".join(parts) in ((LOG, "") if nulls else (LOG,)), parts
 

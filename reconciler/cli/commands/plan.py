@@ -7,7 +7,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.output import Output, write_file
-from reconciler.cli.plans import FORMATS, exit_code, renderers
+from reconciler.cli.plans import FORMATS, exit_code, renderers, with_graph
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
 
@@ -23,9 +23,12 @@ from reconciler.cli.workspace import Workspace
 @options.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do."
 )
+@options.graph_option
 @options.output_options
 @click.pass_obj
-def command(settings: Settings, out: Path | None, detailed_exitcode: bool) -> int:
+def command(
+    settings: Settings, out: Path | None, detailed_exitcode: bool, graph: str | None
+) -> int:
     """Show what apply would do. Writes nothing but the file of -o, and needs no lock.
 
     Ends with 1 when the definition asks for what the platform would refuse, with 5 when a guard
@@ -48,5 +51,5 @@ def command(settings: Settings, out: Path | None, detailed_exitcode: bool) -> in
     if out is not None:
         write_file(out, plan_json(report.plan))
         report = replace(report, saved_to=str(out))
-    output.show(renderers(report, output))
+    output.show(with_graph(renderers(report, output), report.plan, graph, output))
     return exit_code(report.plan, detailed=detailed_exitcode)

@@ -1,5 +1,7 @@
 """`reconciler state …`: what is recorded, and the few things that can be done to it directly."""
 
+import shlex
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,12 @@ from reconciler.cli import completing, options
 from reconciler.cli.output import Output
 from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
-from reconciler.errors import StateError, UsageError
+from reconciler.errors import ReconcilerError, StateError, UsageError
 from reconciler.model.address import Address
+from reconciler.render.text import clean_lines
 
 if TYPE_CHECKING:
+    from reconciler.backends.base import Backend
     from reconciler.engine.records import Records
     from reconciler.model.state import State
 
@@ -120,19 +124,37 @@ def pull(settings: Settings) -> None:
 @options.output_options
 @click.pass_obj
 def history(settings: Settings) -> None:
-    """List the kept snapshots, newest first."""
-    from reconciler.render.structured import history_json
-    from reconciler.render.tables import render_history
+    """List the kept snapshots, newest first, and who wrote them."""
+    from reconciler.cli.commands.history import show_history
 
-    workspace, output = Workspace(settings), Output(settings)
-    snapshots = workspace.backend(workspace.stack).history()
-    output.show(
-        {
-            "terminal": lambda: render_history(
-                snapshots, now=datetime.now(UTC), width=output.width, color=output.color
-            ),
-            "json": lambda: history_json(snapshots),
-        }
+    show_history(settings)
+
+
+@command.command()
+@click.option("--to", "target", metavar="URL", required=True, help="Where the state shall be kept.")
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def migrate(settings: Settings, target: str) -> None:
+    """Copy the state and its history to another place, and verify the copy.
+
+    The old place stays as it is: the same command with --state and --to exchanged leads back.
+    """
+    from reconciler.backends.url import without_password
+
+    workspace = Workspace(settings)
+    if target == (settings.state or "file:state"):
+        raise UsageError("The state is there already", "--to names the place where it is.")
+    here = workspace.backend_at(settings.state, workspace.stack, may_be_open=True)
+    there = workspace.backend_at(target, workspace.stack)
+    state = _records_of(here, settings, "migrate").migrate(there)
+    shown = without_password(target)
+    Output(settings).say(
+        f"Copied {len(state.records)} records at serial {state.serial} to {shown}, and read them "
+        f"back.\nFrom now on use --state {shlex.quote(shown)}, or RECONCILER_STATE. The way back: "
+        f"reconciler state migrate --state {shlex.quote(shown)} --to "
+        f"{shlex.quote(without_password(settings.state or 'file:state'))}"
     )
 
 
@@ -156,28 +178,63 @@ def restore(settings: Settings, name: str) -> None:
 @options.state_options
 @options.output_options
 @click.pass_obj
-def unlock(settings: Settings) -> None:
-    """Tell who holds the state's lock. The lock is free the moment its holder dies."""
-    from reconciler.backends.local import LocalBackend
+def rekey(settings: Settings) -> None:
+    """Write the state under the present key: to begin encryption, to end it, to change the key.
 
+    Give the former key by --old-state-key. Kept snapshots stay under the key that they have.
+    """
     workspace = Workspace(settings)
-    backend = workspace.backend(workspace.stack)
-    holder = backend.holder() if isinstance(backend, LocalBackend) else None
-    if holder is None:
-        Output(settings).say("The state is not locked; there is nothing to do.")
-        return
-    raise StateError(
-        "The holder is alive",
-        str(holder),
-        "A lock on a local file ends with its process; wait for it, or end that process.",
+    backend = workspace.backend_at(settings.state, workspace.stack, may_be_open=True)
+    state = _records_of(backend, settings, "rekey").rewrite()
+    Output(settings).say(
+        f"Wrote {len(state.records)} records at serial {state.serial} under the present key. The "
+        "snapshots kept from before stay as they are; `state migrate` copies them under it, too."
     )
 
 
+@command.command()
+@options.auto_approve_option
+@options.definition_options
+@options.state_options
+@options.output_options
+@click.pass_obj
+def unlock(settings: Settings, auto_approve: bool) -> None:
+    """Tell who holds the state's lock, since when and whether it lives; free it if you say so.
+
+    A lock on a local file or in PostgreSQL is free the moment its holder dies. Whoever lost a lock
+    can write no more.
+    """
+    from reconciler.backends.holder import holder_words
+    from reconciler.backends.local import LocalBackend
+
+    workspace, output = Workspace(settings), Output(settings)
+    backend = workspace.backend(workspace.stack)
+    holder = backend.holder()
+    if holder is None:
+        output.say("The state is not locked; there is nothing to do.")
+        return
+    if isinstance(backend, LocalBackend):
+        backend.break_lock()
+    words = holder_words(holder, now=datetime.now(UTC))
+    if not auto_approve:
+        if not sys.stdin.isatty():
+            detail = f"{words} There is no terminal to ask on."
+            raise UsageError("The state is locked", detail, "Free it with --auto-approve.")
+        click.echo("\n".join(clean_lines(words)), err=True)
+        if not click.confirm("Take the lock away? It can then record nothing more", err=True):
+            raise ReconcilerError("Not approved", "The lock was left as it is.")
+    backend.break_lock()
+    output.say(f"{words}\nThe lock is free.")
+
+
 def _records(settings: Settings, verb: str) -> "Records":
+    workspace = Workspace(settings)
+    return _records_of(workspace.backend(workspace.stack), settings, verb)
+
+
+def _records_of(backend: "Backend", settings: Settings, verb: str) -> "Records":
     from reconciler.engine.records import Records
 
-    workspace = Workspace(settings)
-    backend = workspace.backend(workspace.stack)
     return Records(backend, f"reconciler state {verb}", settings.lock_timeout)
 
 

@@ -25,12 +25,16 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         *,
         variables: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        profile: str | None = None,
     ) -> Definition:
         files = texts if isinstance(texts, Mapping) else {"jobs.yaml": texts}
         for name, text in files.items():
             Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
         return load(
-            [Path(name) for name in files], variables=variables or {}, environment=environment or {}
+            [Path(name) for name in files],
+            variables=variables or {},
+            environment=environment or {},
+            profile=profile,
         )
 
     return load_texts

@@ -258,7 +258,9 @@ def test_any_text_survives_in_any_quotes(word: str) -> None:
 
 
 @settings(max_examples=max(10, int(100 * SCALE)))
-@given(word=st.text(st.characters(codec="utf-8", exclude_characters="\ue0fa\ue0fb")))
+@given(
+    word=st.text(st.characters(codec="utf-8", exclude_characters="\ue0fa\ue0fb\ue0fc\ue0fd\ue0fe"))
+)
 def test_any_characters_survive(word: str) -> None:
     quoted = '"' + "".join(f"\\U{ord(char):08x}" for char in word) + '"'
 

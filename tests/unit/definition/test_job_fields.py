@@ -212,7 +212,7 @@ def test_lifecycle_by_default(job: Any) -> None:
         pytest.param('pool_id: "a\\0"', "10", "Control character", id="control character"),
         pytest.param("flavour: x", "1", "Unknown key", id="unknown key"),
         pytest.param("flavour:", "1", "Unknown key", id="unknown key without value"),
-        pytest.param("depends_on: [b]", "1", "Unknown key", id="key of a later version"),
+        pytest.param("depends_on: [b]", "14", "Unknown job", id="dependency that is not there"),
         pytest.param("log_dir: b/logs", "1", "Invalid path", id="path without bucket"),
         pytest.param("parameters: [a]", "13", "Wrong type", id="list of parameters"),
         pytest.param("parameters: {a: }", "17", "Missing value", id="parameter without value"),

@@ -95,7 +95,7 @@ def test_references_in_platform(loaded: Any) -> None:
         pytest.param("pool_id: ${}", "14", "Unknown reference", id="empty"),
         pytest.param("pool_id: ${ var.x }", "14", "Unknown reference", id="spaces"),
         pytest.param("pool_id: ${job.id}", "14", "Unknown reference", id="other fact of the job"),
-        pytest.param("pool_id: ${jobs.b.output}", "14", "Unknown reference", id="other job"),
+        pytest.param("pool_id: ${jobs.b.output}", "14", "Unknown job", id="other job"),
         pytest.param("pool_id: ${var.x", "14", "Unterminated reference", id="not closed"),
         pytest.param('pool_id: "${var.x ${var.y}"', "15", "Unterminated reference", id="nested"),
         pytest.param("name: n-${job.name}", "13", "Unknown reference", id="name in the name"),

@@ -64,7 +64,7 @@ def test_accepts(text: str) -> None:
 
 def examples() -> Iterator[Path]:
     """Yield the definitions among the examples' files, which hold other YAML files, too."""
-    for path in sorted(FOLDER.glob("*/**/*.yaml")):
+    for path in sorted(FOLDER.glob("*/*.yaml")):
         document = yaml.safe_load(path.read_text())
         if isinstance(document, dict) and document.keys() & {"stack", "defaults", "variables"}:
             yield path

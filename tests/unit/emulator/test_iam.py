@@ -23,6 +23,21 @@ def test_a_token_names_its_project_and_life(client: Client) -> None:
     assert url == f"{client.endpoint['url']}/v1/{client.project}"
 
 
+def test_the_service_says_which_version_it_is(client: Client) -> None:
+    version = client.call("GET", "/v3").body["version"]
+
+    assert version["id"].startswith("v3.")
+    assert version["links"][0]["href"] == client.endpoint["auth_url"] + "/"
+
+
+def test_the_catalog_names_both_versions_of_the_api(client: Client) -> None:
+    (service,) = client.log_in().body["token"]["catalog"]
+
+    base = client.endpoint["url"]
+    urls = [endpoint["url"] for endpoint in service["endpoints"]]
+    assert urls == [f"{base}/v1/{client.project}", f"{base}/v2/{client.project}"]
+
+
 def test_the_catalog_can_be_left_out(client: Client) -> None:
     body = {
         "auth": {

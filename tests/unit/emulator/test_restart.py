@@ -181,3 +181,38 @@ def test_a_damaged_store_is_told_in_one_line(folder: Path, name: str) -> None:
         ensure(folder / "store", folder / "buckets")
 
     assert not stop(folder / "store")
+
+
+def test_a_waiting_job_of_a_store_of_the_first_format_runs(tmp_path: Path) -> None:
+    """Its jobs had one input and one output without names, and were all of v1."""
+    with Local(tmp_path, ONE_SLOT) as server:
+        client = server.client
+        first = client.api("POST", "/training-jobs", a_sleeper("first")).body
+        pids_of(server, "first")
+        waits = client.create("waits", data_url="/demo/data/", train_url="/demo/out/")
+    _turn_back(tmp_path / "store/jobs.db")
+
+    with Local(tmp_path, ONE_SLOT) as server:
+        assert server.client.details(first)["status"] == 14
+        assert server.client.wait_for(waits)["status"] == 10
+        model = server.buckets / "demo/out/model.txt"
+        assert model.read_text() == str(server.buckets.resolve() / "demo/data")
+
+
+def _turn_back(path: Path) -> None:
+    database = sqlite3.connect(path)
+    with database:
+        for table in ("jobs", "versions"):
+            for number, text in database.execute(f"SELECT id, data FROM {table}").fetchall():
+                plain = json.loads(text)
+                added = ("api", "uid", "exit_codes")
+                plain = {name: value for name, value in plain.items() if name not in added}
+                if "work" in plain:
+                    work = plain["work"]
+                    for old, new in (("data", "inputs"), ("output", "outputs")):
+                        work[old] = "".join(channel["path"] for channel in work.pop(new))
+                    del work["environment"], work["hours"]
+                update = f"UPDATE {table} SET data = ? WHERE id = ?"
+                database.execute(update, (json.dumps(plain), number))
+        database.execute("PRAGMA user_version = 1")
+    database.close()

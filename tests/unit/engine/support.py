@@ -158,7 +158,7 @@ class World:
 
     def mutations(self) -> list[str]:
         """Return the changing calls on the tape."""
-        verbs = ("create ", "update ", "delete ", "stop ")
+        verbs = ("create ", "version ", "update ", "delete ", "stop ")
         return [line for line in self.tape if line.startswith(verbs)]
 
     def check_settled(self, *jobs: DesiredJob, strangers: Sequence[str] = ()) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from reconciler.backends.base import Backend, StateWriter
 from reconciler.model.job import ActualJob
 from reconciler.model.platform import EngineOffer, Flavor, Listing, LogChunk, PlatformIdentity
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import (
     Bound,
@@ -86,6 +87,9 @@ class Taped:
     def _learn(self) -> None:
         self.names.update({job.job_id: job.name for job in self.inner.platform.jobs})
 
+    def keep_secrets(self, vault: Vault) -> None:
+        self.inner.keep_secrets(vault)
+
     def list(self) -> Listing:
         with self._call("list"):
             return self.inner.list()
@@ -110,6 +114,10 @@ class Taped:
                     for job in platform.jobs
                     if job.job_id not in before and job.name == spec.name
                 )
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        with self._call("version", job_id):
+            return self.inner.create_version(job_id, version_id, spec)
 
     def update_description(self, job_id: str, description: str) -> None:
         with self._call("update", job_id):

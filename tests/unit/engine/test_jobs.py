@@ -1,4 +1,4 @@
-"""Single recorded jobs: their logs, their stopping, their adoption."""
+"""Chosen jobs: which ones, their stopping, their adoption."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.backends.base import Backend, StateWriter
-from reconciler.engine.jobs import adopt, follow_log, select, stop_jobs
+from reconciler.engine.jobs import adopt, select, stop_jobs
 from reconciler.errors import (
-    InterruptedRunError,
     JobNotFoundError,
     NameTakenError,
     ProviderError,
@@ -56,10 +55,6 @@ def world_with(*names: str) -> World:
     return world
 
 
-def read_log(world: World, *, lines: int = 50, follow: bool = False) -> list[str]:
-    return list(follow_log(world.context(), A, lines=lines, follow=follow))
-
-
 def stopped(world: World, *names: str, timeout: float = 60.0) -> dict[str, str]:
     rows = stop_jobs(world.context(), [Address(name) for name in names], timeout=timeout)
     return {row.address: str(row.status) for row in rows}
@@ -71,10 +66,23 @@ def adopted(world: World, wanted: DesiredJob, job_id: str | None = None, **field
 
 @pytest.mark.parametrize(
     ("globs", "chosen"),
-    [([], ["a", "ab", "b"]), (["a*"], ["a", "ab"]), (["b", "a"], ["a", "b"])],
+    [
+        ([], ["a", "ab", "b", "s[x=1]", "s[x=2]"]),
+        (["a*"], ["a", "ab"]),
+        (["b", "a"], ["a", "b"]),
+        (["s"], ["s[x=1]", "s[x=2]"]),
+        (["?"], ["a", "b", "s[x=1]", "s[x=2]"]),
+        (["s[x=2]"], ["s[x=2]"]),
+        (["s[*]", "b"], ["b", "s[x=1]", "s[x=2]"]),
+    ],
+    ids=lambda value: " ".join(value) or "none",
 )
 def test_globs_choose_recorded_jobs(globs: list[str], chosen: list[str]) -> None:
-    assert select(world_with("b", "ab", "a").state, globs) == chosen
+    state = world_with("b", "ab", "a").state
+    points = {Address(f"s[x={x}]"): state.records[A] for x in (1, 2)}
+    state = state.model_copy(update={"records": {**state.records, **points}})
+
+    assert select(state, globs) == chosen
 
 
 def test_a_glob_that_fits_no_record_is_a_typing_error() -> None:
@@ -82,74 +90,6 @@ def test_a_glob_that_fits_no_record_is_a_typing_error() -> None:
         select(world_with("a").state, ["a", "c"])
     with pytest.raises(UsageError, match='"a"'):
         select(None, ["a"])
-
-
-def test_the_last_lines_of_a_log_are_shown() -> None:
-    world = world_with("a")
-    world.platform.append_log("a", "one\ntwo\nthree\n")
-
-    assert read_log(world, lines=2) == ["two\nthree\n"]
-
-
-def test_an_empty_log_shows_nothing() -> None:
-    assert read_log(world_with("a")) == []
-
-
-@pytest.mark.parametrize("before", ["", "one\n"], ids=["from its beginning", "from its middle"])
-def test_a_followed_log_goes_on_until_the_run_ends(before: str) -> None:
-    world = world_with("a")
-    world.platform.append_log("a", before)
-    pauses = 0
-
-    def run_on() -> None:
-        nonlocal pauses
-        pauses += 1
-        if pauses in (2, 3, 6):
-            world.platform.append_log("a", f"line {pauses}\n")
-        if pauses == 6:
-            world.platform.set_status("a", Status.SUCCEEDED)
-
-    world.clock.on_pause = run_on
-
-    assert "".join(read_log(world, follow=True)) == before + "line 2\nline 3\nline 6\n"
-    assert world.clock.pauses == pytest.approx([0.2, 0.3, 0.2, 0.2, 0.3, 0.45])
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [lambda w: w.platform.remove("a"), lambda w: w.platform.set_status("a", Status.FAILED)],
-    ids=["gone", "failed"],
-)
-def test_following_ends_with_the_job(ending: Callable[[World], None]) -> None:
-    world = world_with("a")
-    world.platform.append_log("a", "one\n")
-    world.clock.on_pause = after(lambda: ending(world))
-
-    assert read_log(world, follow=True) == ["one\n"]
-
-
-def test_a_stop_ends_the_following() -> None:
-    world = world_with("a")
-    world.clock.on_pause = after(lambda: world.stop.set())
-
-    with pytest.raises(InterruptedRunError, match="runs on"):
-        read_log(world, follow=True)
-
-
-@pytest.mark.parametrize("has_state", [True, False])
-def test_an_unrecorded_job_has_no_log(has_state: bool) -> None:
-    world = world_with("b") if has_state else World()
-
-    with pytest.raises(UsageError, match="No such job is recorded"):
-        read_log(world)
-
-
-def test_a_job_that_is_gone_has_no_log() -> None:
-    world = world_with("a")
-    world.platform.remove("a")
-
-    with pytest.raises(JobNotFoundError):
-        read_log(world)
 
 
 def test_only_what_waits_or_runs_is_stopped() -> None:
@@ -202,6 +142,18 @@ def test_a_stop_of_the_run_ends_the_waiting_for_stopped_jobs() -> None:
     world.clock.on_pause = after(lambda: world.stop.set())
 
     assert stopped(world, "a") == {"a": "stopping"}
+
+
+def test_a_refused_stop_keeps_no_other_job_from_being_stopped() -> None:
+    world = world_with("a", "b", "c")
+    world.platform.fail("stop", ProviderError("Not now"))
+
+    with pytest.raises(ProviderError, match="a: Not now"):
+        stopped(world, "a", "b", "c")
+
+    assert world.mutations() == ["stop a", "stop b", "stop c"]
+    known = {name: world.record(name).outcome for name in "abc"}
+    assert {name for name, outcome in known.items() if outcome} == {"b", "c"}
 
 
 def test_the_state_is_read_once_however_many_jobs_are_stopped() -> None:

@@ -11,6 +11,7 @@ from reconciler.errors import (
 )
 from reconciler.model.job import DesiredJob, Lifecycle
 from reconciler.providers.memory import MemoryPlatform
+from tests.unit.engine.pipelines import finish, step
 from tests.unit.engine.support import World, after, first, job, other, outcome_of, renamed
 from tests.unit.engine.tape import Died, Reaper
 
@@ -195,3 +196,18 @@ def test_a_fresh_process_dies_where_it_is_told_to() -> None:
         world.apply(job(), reaper=reaper)
 
     assert (reaper.dead, world.store.read()) == (True, None)
+
+
+def test_a_create_that_was_sent_again_has_its_time_to_appear_from_then_on() -> None:
+    """Killed after the second sending, with the job not listed yet; its block is gone then."""
+    world = World()
+    before, after_it = (step("a", lr=lr, on_change="keep") for lr in ("0.1", "0.2"))
+    finish(world, (before,))
+    world.platform.list_lag = 1
+    world.platform.fail("create", LOST)
+    killed(world, after_it, at_create=2, effect=True)
+
+    world.apply()
+
+    assert world.platform.jobs == ()
+    assert world.state.records == {}

@@ -2,7 +2,17 @@
 
 import pytest
 
-from reconciler.model.address import JOB_NAME, matches
+from reconciler.model.address import (
+    JOB_NAME,
+    Address,
+    is_aside,
+    kept_aside,
+    matches,
+    owner_of,
+    selects,
+    sweep_of_all,
+    sweep_values,
+)
 
 SWEPT = "resnet[batch_size=32,lr=0.1]"
 
@@ -54,3 +64,71 @@ def test_one_fitting_glob_is_enough_and_none_is_not() -> None:
 )
 def test_a_job_name_is_what_the_platform_accepts(name: str, accepted: bool) -> None:
     assert bool(JOB_NAME.fullmatch(name)) is accepted
+
+
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("train@567524", "train"),
+        ("resnet[lr=0.1]@567524", "resnet[lr=0.1]"),
+        ("resnet[mail=a@b]", "resnet[mail=a@b]"),
+        ("resnet[mail=a@b]@1", "resnet[mail=a@b]"),
+        ("train", "train"),
+        ("@1", "@1"),
+    ],
+)
+def test_the_owner_of_a_superseded_job(address: str, owner: str) -> None:
+    assert owner_of(Address(address)) == owner
+    assert is_aside(Address(address)) is (address != owner)
+
+
+def test_a_superseded_job_has_its_owners_address_and_its_own_id() -> None:
+    first = kept_aside(Address("train"), "1")
+    assert first == "train@1"
+    assert kept_aside(first, "2") == "train@2"
+
+
+@pytest.mark.parametrize(
+    ("glob", "address", "expected"),
+    [
+        ("resnet", "resnet[lr=0.1]", True),
+        ("resnet", "resnet[lr=0.1]@7", True),
+        ("resnet[*]", "resnet[lr=0.1]", True),
+        ("resnet[*]", "resnet", False),
+        ("train", "train@7", True),
+        ("train@7", "train", False),
+        ("res", "resnet[lr=0.1]", False),
+    ],
+)
+def test_a_key_selects_its_sweep_and_what_was_superseded(
+    glob: str, address: str, expected: bool
+) -> None:
+    assert selects((glob,), Address(address)) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "values"),
+    [
+        ("a", {}),
+        ("a[lr=0.1]", {"lr": "0.1"}),
+        ("a[b=1,lr=x%2Cy]", {"b": "1", "lr": "x,y"}),
+        ("a[b=1=2]", {"b": "1=2"}),
+        ("a[odd]", {}),
+    ],
+)
+def test_the_values_of_a_sweeps_job(address: str, values: dict[str, str]) -> None:
+    assert sweep_values(Address(address)) == values
+
+
+@pytest.mark.parametrize(
+    ("addresses", "key"),
+    [
+        (["s[x=1]", "s[x=2]"], "s"),
+        (["s[x=1]", "t[x=1]"], None),
+        (["s[x=1]", "s"], None),
+        (["s[odd]"], None),
+        ([], None),
+    ],
+)
+def test_the_one_sweep_of_all(addresses: list[str], key: str | None) -> None:
+    assert sweep_of_all(map(Address, addresses)) == key

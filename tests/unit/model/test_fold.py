@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.model.job import Status
+from reconciler.model.job import PastRun, Status
 from reconciler.model.state import (
     ENTRY,
     Bound,
@@ -20,7 +20,7 @@ from reconciler.model.state import (
     State,
     fold,
 )
-from tests.build import a_platform, a_record, a_spec, a_state, an_intent, an_outcome
+from tests.build import EARLIER, a_platform, a_record, a_spec, a_state, an_intent, an_outcome
 
 A, B = Address("a"), Address("b")
 RECORD = a_record(a_spec("a"))
@@ -112,7 +112,8 @@ class TestRemoved:
 
         state = after(opened("replace"), Removed(address=A, job_id="10"), records=before)
 
-        assert state.records == {A: HALF}
+        past = PastRun(job_id="10", version_id="20", created_at=EARLIER, outcome=FAILED)
+        assert state.records == {A: HALF.model_copy(update={"earlier": (past,)})}
         assert len(state.intents[A]) == 1
 
     @pytest.mark.parametrize(
@@ -223,3 +224,83 @@ def test_an_entry_survives_its_journal_line(entry: Entry) -> None:
 def test_an_intent_knows_what_it_sends() -> None:
     assert intent().spec == a_spec("a")
     assert intent("delete", result=None).spec is None
+
+
+class TestEarlierRuns:
+    """A record tells of the runs before it, whichever way the next one began."""
+
+    def test_a_replacement_remembers_the_run_that_it_deleted(self) -> None:
+        before = {"a": a_record(a_spec("a"), attempt=2, outcome=FAILED)}
+        new = a_record(a_spec("a"), job_id="11", attempt=3)
+        state = after(
+            opened("replace"),
+            Removed(address=A, job_id="10"),
+            Recorded(address=A, record=new),
+            records=before,
+        )
+        (past,) = state.records[A].earlier
+        assert (past.job_id, past.attempt, past.outcome) == ("10", 2, FAILED)
+
+    def test_a_version_remembers_the_one_before(self) -> None:
+        state = after(
+            Recorded(address=A, record=a_record(a_spec("a"), version_id="21")),
+            records={"a": a_record(a_spec("a"), version_id="20")},
+        )
+        assert [each.version_id for each in state.records[A].earlier] == ["20"]
+
+    def test_the_same_run_recorded_again_is_no_further_one(self) -> None:
+        known = a_record(a_spec("a"))
+        state = after(
+            Recorded(address=A, record=known.model_copy(update={"protect": True})),
+            records={"a": known},
+        )
+        assert state.records[A].earlier == ()
+
+    def test_only_the_last_runs_are_kept(self) -> None:
+        entries = [
+            Recorded(address=A, record=a_record(a_spec("a"), job_id=str(n))) for n in range(30)
+        ]
+        state = after(*entries)
+        assert [each.job_id for each in state.records[A].earlier] == [str(n) for n in range(19, 29)]
+
+
+class TestSuperseding:
+    """A job that was created beside another one takes its address; the other one goes aside."""
+
+    OLD = a_record(a_spec("a"), job_id="1", outcome=an_outcome())
+    NEW = a_record(a_spec("a-7f"), job_id="2", base_name="a", retain=True)
+
+    def _intent(self, **fields: Any) -> Opened:
+        kept = {"address": Address("a"), "job_id": "1", "aside": Address("a@1")}
+        return Opened(intent=an_intent("create", a_spec("a-7f"), **(kept | fields)))
+
+    def test_the_old_record_goes_aside(self) -> None:
+        state = a_state({"a": self.OLD})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=self.NEW)])
+        assert after.records == {"a": self.NEW, "a@1": self.OLD.model_copy(update={"retain": True})}
+        assert after.intents == {}
+
+    def test_not_for_an_intent_of_another_name(self) -> None:
+        renamed = self.NEW.model_copy(update={"name": "a-99"})
+        state = a_state({"a": self.OLD})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=renamed)])
+        assert set(after.records) == {"a"}
+
+    def test_not_when_the_old_job_itself_is_recorded_anew(self) -> None:
+        state = a_state({"a": self.OLD})
+        same = self.OLD.model_copy(update={"protect": True, "name": "a-7f"})
+        after = fold(state, [self._intent(), Recorded(address=Address("a"), record=same)])
+        assert set(after.records) == {"a"}
+
+
+def test_an_outcome_belongs_to_its_version() -> None:
+    known = a_record(outcome=an_outcome(), version_id="20")
+    again = a_record(version_id="21")
+    after = fold(a_state({"a": known}), [Recorded(address=Address("a"), record=again)])
+    assert after.records[Address("a")].outcome is None
+
+
+def test_dependents_know_a_moved_job_by_its_new_address() -> None:
+    records = {"a": a_record(), "b": a_record(depends_on={Address("a"): "10/20"})}
+    after = fold(a_state(records), [Moved(source=Address("a"), target=Address("z"))])
+    assert after.records[Address("b")].depends_on == {"z": "10/20"}

@@ -12,6 +12,7 @@ from tests.build import (
     a_listing,
     a_location,
     a_spec,
+    a_state,
     a_summary,
     an_actual,
     an_outcome,
@@ -22,7 +23,7 @@ CHANGED = a_spec(parameters={"lr": "0.2"})
 
 
 def test_nothing_anywhere_is_nothing_to_do() -> None:
-    assert draft() == Draft()
+    assert draft() == Draft(a_state())
 
 
 def test_unchanged_jobs_are_counted_and_not_listed() -> None:

@@ -326,7 +326,9 @@ class TestSettledState:
         after = self.after(state_of(a_record(), retry))
 
         assert after.intents == {ADDRESS: (retry,)}
-        assert after.records == {ADDRESS: HALF.model_copy(update={"attempt": 2})}
+        (record,) = after.records.values()
+        assert record.model_copy(update={"earlier": ()}) == HALF.model_copy(update={"attempt": 2})
+        assert [past.job_id for past in record.earlier] == ["10"]
 
     def test_settling_twice_changes_nothing_more(self) -> None:
         once = self.after(state_of(a_record(), REPLACE))

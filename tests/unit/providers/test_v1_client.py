@@ -396,6 +396,59 @@ def test_a_creation(web: responses.RequestsMock) -> None:
     assert query(web.calls[0]) == {"job_type": "train"}
 
 
+VERSIONS = f"{JOBS}/567524/versions"
+
+
+def test_a_version(web: responses.RequestsMock) -> None:
+    web.get(f"{BASE}/job/ai-engines", json=ENGINES)
+    answer = {"version_id": "7", "status": "1", "create_time": "1609121837000"}
+    web.post(VERSIONS, json=OK | {"job_id": 567524} | answer)
+
+    job = a_client().create_version("567524", "6", a_spec("jobtest_TF", description="d"))
+
+    assert (job.job_id, job.version_id, job.status) == ("567524", "7", Status.PENDING)
+    assert job.created_at == datetime(2020, 12, 28, 2, 17, 17, tzinfo=UTC)
+    sent = json.loads(web.calls[1].request.body or "")
+    assert_fits("VersionCreate", sent)
+    assert (sent["config"]["pre_version_id"], sent["config"]["engine_id"]) == (6, 4)
+    assert sent["job_desc"] == "d"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"json": OK}, id="no version id"),
+        pytest.param({"body": b"<html>"}, id="no JSON"),
+        pytest.param({"status": 502}, id="gateway"),
+        pytest.param({"body": ConnectionError()}, id="reset"),
+    ],
+)
+def test_a_version_whose_answer_is_lost_is_told_and_not_repeated(
+    web: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
+    web.get(f"{BASE}/job/ai-engines", json=ENGINES)
+    web.post(VERSIONS, **answer)
+
+    with pytest.raises(OutcomeUnknownError):
+        a_client().create_version("567524", "6", a_spec())
+
+    assert len(web.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("version_id", "fields"),
+    [("latest", {}), ("6", {"outputs": ()})],
+    ids=["no number", "nothing to write to"],
+)
+def test_a_version_that_cannot_be_asked_for_is_not_sent(
+    web: responses.RequestsMock, version_id: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(ProviderError):
+        a_client().create_version("567524", version_id, a_spec(**fields))
+
+    assert len(web.calls) == 0
+
+
 def test_the_engine_is_looked_up_once_and_not_for_a_number(web: responses.RequestsMock) -> None:
     created(web)
     client = a_client()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.diagnostics import Location, Severity
+from reconciler.model.job import Lifecycle
 from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Volume
 from reconciler.providers.modelarts.v1.dialect import DialectV1
 from tests.build import a_desired, a_spec
@@ -163,6 +164,28 @@ def test_what_cannot_be_sent(fields: dict[str, Any], path: str, words: str) -> N
     assert problem.address == "resnet"
     assert words in problem.detail
     assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        pytest.param(
+            {"volumes": (Volume(type="nfs", id="i", source="h:/", target="/m"),)},
+            "volumes",
+            id="volumes",
+        ),
+        pytest.param({"outputs": ()}, "needs an output", id="no output"),
+    ],
+)
+def test_what_a_new_version_cannot_have(fields: dict[str, Any], words: str) -> None:
+    here = Location("jobs.yaml", 30, 7)
+    lifecycle = Lifecycle(on_change="new_version")
+    job = a_desired(a_spec(**fields), lifecycle=lifecycle, fields={"lifecycle.on_change": here})
+
+    (problem,) = DialectV1().problems(job)
+
+    assert (problem.location, words in problem.detail) == (here, True)
+    assert DialectV1().problems(a_desired(a_spec(), lifecycle=lifecycle)) == ()
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from reconciler.model.job import Status
 from reconciler.model.spec import (
@@ -23,8 +23,6 @@ from reconciler.planning.rules import as_written
 from reconciler.providers.modelarts.v1 import wire
 from reconciler.providers.modelarts.v1.dialect import DialectV1
 from reconciler.providers.modelarts.v1.mapping import (
-    file,
-    folder,
     to_create,
     to_flavor,
     to_job,
@@ -32,8 +30,8 @@ from reconciler.providers.modelarts.v1.mapping import (
     to_row,
     to_spec,
     to_status,
-    to_time,
 )
+from reconciler.providers.modelarts.values import file, folder, to_time
 from tests.build import a_desired
 from tests.unit.providers.v1_documents import (
     PUBLISHED_DETAILS,
@@ -407,7 +405,11 @@ def test_fields_read_back(fields: dict[str, Any], expected: dict[str, Any]) -> N
 
 def test_a_row_of_the_list() -> None:
     row = {"job_id": "7", "job_name": "a", "version_id": 8, "status": "10", "create_time": "5"}
-    job = to_row(wire.JobRow.model_validate(row | {"duration": "", "job_desc": None, "user": None}))
+    job = to_row(
+        TypeAdapter(wire.JobRow).validate_python(
+            row | {"duration": "", "job_desc": None, "user": None}
+        )
+    )
 
     assert (job.job_id, job.version_id, job.status) == ("7", "8", Status.SUCCEEDED)
     assert (job.description, job.duration_ms, job.spec) == ("", None, None)

@@ -217,6 +217,19 @@ def test_document(name: str, golden: Golden) -> None:
     assert isinstance(json.loads(DOCUMENTS[name]), dict)
 
 
+def test_a_sweeps_job_has_its_values_and_metrics_as_numbers() -> None:
+    row = a_status_row("s[lr=1e-3,n=2]", metrics={"accuracy": "0.950", "loss": "nan"})
+    plain = json.loads(structured.status_line(a_status_row()))
+
+    document = json.loads(structured.status_line(row))
+
+    assert document["values"] == {"lr": "1e-3", "n": "2"}
+    assert document["metrics"] == {"accuracy": 0.95, "loss": None}
+    assert plain.keys() == document.keys() - {"values", "metrics"}
+    (only,) = json.loads(structured.status_json([row]))["jobs"]
+    assert only == document
+
+
 def test_the_report_is_a_plan_that_apply_takes() -> None:
     assert plan_from_json(DOCUMENTS["report"]) == a_report().plan
 

@@ -8,7 +8,10 @@ import pytest
 
 from reconciler.model.address import Address
 from reconciler.model.job import JobRecord, Status
+from reconciler.model.state import Change, Run
+from reconciler.render.history import render_history_html
 from reconciler.render.tables import (
+    render_change,
     render_engines,
     render_flavors,
     render_history,
@@ -18,6 +21,7 @@ from reconciler.render.tables import (
 )
 from reconciler.render.text import display_width
 from tests.build import (
+    EARLIER,
     NOW,
     a_flavor,
     a_record,
@@ -55,6 +59,35 @@ ROWS = (
 )
 def test_status(name: str, rows: Any, options: dict[str, Any], golden: Golden) -> None:
     golden(f"status/{name}.txt", render_status(rows, now=NOW, **options))
+
+
+SWEEP = (
+    a_status_row(
+        "resnet[batch_size=32,lr=0.1]",
+        "succeeded",
+        metrics={"accuracy": "0.950", "loss": "1e-3"},
+    ),
+    a_status_row("resnet[batch_size=32,lr=a%2Cb]", "failed", attempt=2),
+    a_status_row("resnet[batch_size=64,lr=0.1]", "running", metrics={"accuracy": "0.5"}),
+)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_jobs_of_a_sweep_are_compared(width: int, golden: Golden) -> None:
+    shown = render_status(SWEEP, now=NOW, width=width, metrics=["accuracy", "loss"])
+
+    golden(f"status/sweep-{width}.txt", shown)
+
+
+def test_a_change_of_status_is_one_line() -> None:
+    rows = (*SWEEP, a_status_row("gone", "unknown", is_gone=True))
+
+    assert "".join(map(render_change, rows)).splitlines() == [
+        "resnet[batch_size=32,lr=0.1]: succeeded after 1m 0s, accuracy 0.950, loss 1e-3",
+        "resnet[batch_size=32,lr=a%2Cb]: failed (attempt 2) after 1m 0s",
+        "resnet[batch_size=64,lr=0.1]: running, accuracy 0.5",
+        "gone: unknown (gone)",
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -132,3 +165,22 @@ def test_record(name: str, record: JobRecord, golden: Golden) -> None:
 
     golden(f"record/{name}.txt", text)
     assert INK.sub("", render_record(Address("resnet"), record, color=True)) == text
+
+
+def test_history_tells_who_did_what(golden: Golden) -> None:
+    changes = (
+        Change(verb="create", count=1, addresses=("resnet",)),
+        Change(verb="delete", count=12, addresses=tuple(f"old-{n}" for n in range(5))),
+    )
+    run = Run(
+        by="ada",
+        host="laptop",
+        at=EARLIER,
+        command="reconciler apply <x>",
+        commit="0123456789abcdef0123456789abcdef01234567+changes",
+        changes=changes,
+    )
+    snapshots = [a_snapshot_info(9, run=run), a_snapshot_info(8)]
+
+    golden("history-signed.txt", render_history(snapshots, now=NOW, width=120))
+    golden("history.html", render_history_html("vision", snapshots))

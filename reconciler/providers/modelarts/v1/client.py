@@ -1,17 +1,13 @@
 """The calls of version 1 of the API: jobs that hold versions, one of which is the run we mean."""
 
-import builtins
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import ValidationError
-
-from reconciler.errors import InvalidAnswerError, OutcomeUnknownError, ProviderError
+from reconciler.errors import ProviderError
 from reconciler.model.address import Address
-from reconciler.model.job import ActualJob, DesiredJob, Status
+from reconciler.model.job import ActualJob, DesiredJob, Lifecycle, Status
 from reconciler.model.platform import (
     EngineOffer,
     Flavor,
@@ -19,13 +15,11 @@ from reconciler.model.platform import (
     LogChunk,
     PlatformIdentity,
     PlatformSettings,
+    Quota,
 )
+from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
-from reconciler.providers.auth import (
-    Credentials,
-    credentials_from_environment,
-    make_authenticator,
-)
+from reconciler.providers.auth import Credentials
 from reconciler.providers.exchange import (
     Answer,
     Authenticator,
@@ -35,13 +29,16 @@ from reconciler.providers.exchange import (
     Verdict,
 )
 from reconciler.providers.modelarts import errors
+from reconciler.providers.modelarts.calls import Calls, Shape, validated
+from reconciler.providers.modelarts.connecting import open_connection
 from reconciler.providers.modelarts.v1 import mapping, wire
 from reconciler.providers.modelarts.v1.dialect import DialectV1, is_number
 from reconciler.providers.modelarts.v1.logs import read_logs
 from reconciler.providers.modelarts.v1.paging import read_all, read_matching
+from reconciler.providers.modelarts.values import to_time
 from reconciler.providers.transport import Transport
 
-_Shape = TypeVar("_Shape", bound=wire.Received)
+_VERSIONED = Lifecycle(on_change="new_version")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -53,15 +50,14 @@ def connect(
     parallelism: int = 10,
     stop: threading.Event | None = None,
 ) -> "ModelArtsV1":
-    """Return a provider that logs in at its first call; sends nothing yet.
+    """Return a provider, as `open_connection` prepares it.
 
-    `credentials` default to the environment's. `url` says where to reach an endpoint that is
-    not itself a URL, such as `local`. Setting `stop` ends the waits between attempts.
+    `url` says where to reach an endpoint that is not itself a URL, such as `local`.
     """
-    transport = Transport(parallelism=parallelism, stop=stop)
-    found = credentials or credentials_from_environment(settings)
-    authenticator = make_authenticator(found, transport)
-    return ModelArtsV1(settings, transport, authenticator, url=url, parallelism=parallelism)
+    to = open_connection(settings, credentials, parallelism=parallelism, stop=stop)
+    return ModelArtsV1(
+        to.settings, to.transport, to.authenticator, url=url, parallelism=parallelism
+    )
 
 
 class ModelArtsV1(DialectV1):
@@ -80,8 +76,10 @@ class ModelArtsV1(DialectV1):
         self._settings = settings
         self._transport = transport
         self._authenticator = authenticator
-        self._url = (url or settings.endpoint).rstrip("/")
+        root = f"{(url or settings.endpoint).rstrip('/')}/v1"
+        self._calls = Calls(root, transport, authenticator, judge=_judge, gone=errors.GONE_V1)
         self._parallelism = parallelism
+        self._vault = Vault()
         self._catalog = threading.Lock()
         self._flavors: tuple[Flavor, ...] | None = None
         self._engines: tuple[EngineOffer, ...] | None = None
@@ -95,6 +93,10 @@ class ModelArtsV1(DialectV1):
             project_id=self._authenticator.project_id,
             workspace_id=self._settings.workspace_id,
         )
+
+    def keep_secrets(self, vault: Vault) -> None:
+        """Take what seals secrets; before the first call, as threads do not wait for it."""
+        self._vault = vault
 
     def list(self) -> Listing:
         """Return every job, in one request per 1,000; `InvalidAnswerError` if it never settles."""
@@ -134,37 +136,55 @@ class ModelArtsV1(DialectV1):
         """
         if problems := self.problems(DesiredJob(Address(spec.name), spec)):
             raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
-        body = mapping.to_create(spec, self._engine_id(spec), self._settings.workspace_id).body()
-        request = self._request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
-        verdict = self._accepted(request)
-        try:
-            created = wire.JobCreated.model_validate(verdict.content)
-        except ValidationError as invalid:
-            raise OutcomeUnknownError(
-                "The answer to a creation makes no sense", _places(request, invalid)
-            ) from None
+        engine_id, workspace_id = self._engine_id(spec), self._settings.workspace_id
+        body = mapping.to_create(self._vault.reveal(spec), engine_id, workspace_id).body()
+        request = self._calls.request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.JobCreated)
         return ActualJob(
             job_id=created.job_id,
             name=spec.name,
             status=mapping.to_status(created.status),
             version_id=created.version_id,
             description=spec.description,
-            created_at=mapping.to_time(created.create_time),
+            created_at=to_time(created.create_time),
+        )
+
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        """Run a job again as a further version, "Creating a Training Job Version"."""
+        if problems := self.problems(DesiredJob(Address(spec.name), spec, _VERSIONED)):
+            raise ProviderError(problems[0].summary, problems[0].detail, problems[0].hint)
+        if not is_number(version_id):
+            raise ProviderError("Version has no number", f'"{version_id}" is no version id.')
+        engine_id, path = self._engine_id(spec), f"{_job_path(job_id)}/versions"
+        body = mapping.to_version(self._vault.reveal(spec), int(version_id), engine_id).body()
+        request = self._calls.request("POST", path, body=body, effect=Effect.ONCE)
+        with self._vault.kept_out_of_errors(spec):
+            created = self._calls.created(request, wire.VersionCreated, job=job_id)
+        return ActualJob(
+            job_id=job_id,
+            name=spec.name,
+            status=mapping.to_status(created.status),
+            version_id=created.version_id,
+            description=spec.description,
+            created_at=to_time(created.create_time),
         )
 
     def update_description(self, job_id: str, description: str) -> None:
         """Set the description, which belongs to the job and not to a version."""
         body = wire.DescriptionUpdate(job_desc=description).body()
         path = _job_path(job_id)
-        self._accepted(self._request("PUT", path, body=body, effect=Effect.REPEATABLE), job=job_id)
+        self._calls.accepted(
+            self._calls.request("PUT", path, body=body, effect=Effect.REPEATABLE), job=job_id
+        )
 
     def delete(self, job_id: str) -> None:
         """Ask for the deletion of a job with all its versions."""
-        request = self._request("DELETE", _job_path(job_id), effect=Effect.REPEATABLE)
-        verdict = self._send(request)
-        is_done = errors.is_gone(verdict) or verdict.code == errors.ALREADY_SO
+        request = self._calls.request("DELETE", _job_path(job_id), effect=Effect.REPEATABLE)
+        verdict = self._calls.send(request)
+        is_done = self._calls.is_gone(verdict) or verdict.code == errors.ALREADY_SO
         if verdict.kind is Kind.REFUSED and not is_done:
-            raise errors.error_for(verdict, request, job=job_id)
+            raise self._calls.error(verdict, request, job_id)
 
     def stop(self, job_id: str, version_id: str | None) -> None:
         """Ask a version to stop; what the platform says of one that is over is not documented."""
@@ -172,11 +192,11 @@ class ModelArtsV1(DialectV1):
         if version is None:
             return
         path = f"{_version_path(job_id, version)}/stop"
-        request = self._request("POST", path, effect=Effect.REPEATABLE)
-        verdict = self._send(request)
+        request = self._calls.request("POST", path, effect=Effect.REPEATABLE)
+        verdict = self._calls.send(request)
         if verdict.kind is Kind.ACCEPTED or verdict.code == errors.ALREADY_SO:
             return
-        refusal = errors.error_for(verdict, request, job=job_id)
+        refusal = self._calls.error(verdict, request, job_id)
         if verdict.code != errors.BAD_PARAMETER:
             raise refusal
         if not self._details(job_id, version).status.is_final:
@@ -192,11 +212,11 @@ class ModelArtsV1(DialectV1):
         path = _version_path(job_id, version)
 
         def fetch(query: Mapping[str, str]) -> wire.LogText:
-            request = self._request("GET", f"{path}/aom-log", query)
+            request = self._calls.request("GET", f"{path}/aom-log", query)
             return self._unless_no_log(request, wire.LogText, job_id)
 
         names = self._unless_no_log(
-            self._request("GET", f"{path}/log/file-names"), wire.LogFiles, job_id
+            self._calls.request("GET", f"{path}/log/file-names"), wire.LogFiles, job_id
         )
         chunk = read_logs(fetch, names.log_file_list or (), lines, cursor)
         return chunk if chunk.cursor else LogChunk(chunk.text, cursor)
@@ -205,8 +225,8 @@ class ModelArtsV1(DialectV1):
         """Return the flavors for training; asked for once."""
         with self._catalog:
             if self._flavors is None:
-                request = self._request("GET", "/job/resource-specs", {"job_type": "train"})
-                offered = self._read(request, wire.SpecList)
+                request = self._calls.request("GET", "/job/resource-specs", {"job_type": "train"})
+                offered = self._calls.read(request, wire.SpecList)
                 self._flavors = tuple(mapping.to_flavor(each) for each in offered.specs)
             return self._flavors
 
@@ -214,10 +234,14 @@ class ModelArtsV1(DialectV1):
         """Return the preset engines for training; asked for once."""
         with self._catalog:
             if self._engines is None:
-                request = self._request("GET", "/job/ai-engines", {"job_type": "train"})
-                offered = self._read(request, wire.EngineList)
+                request = self._calls.request("GET", "/job/ai-engines", {"job_type": "train"})
+                offered = self._calls.read(request, wire.EngineList)
                 self._engines = tuple(mapping.to_engine(each) for each in offered.engines)
             return self._engines
+
+    def quota(self) -> Quota | None:
+        """Return how many jobs may exist, as every page of the list tells it."""
+        return mapping.to_quota(self._fetch_page({"per_page": "1", "page": "1"}))
 
     def now(self) -> datetime:
         """Return the platform's time, in whole seconds behind it at most."""
@@ -245,74 +269,35 @@ class ModelArtsV1(DialectV1):
 
     def _fetch_page(self, query: Mapping[str, str]) -> wire.JobList:
         everywhere = {**query, "workspace_id": self._settings.workspace_id}
-        return self._read(self._request("GET", "/training-jobs", everywhere), wire.JobList)
+        return self._calls.read(
+            self._calls.request("GET", "/training-jobs", everywhere), wire.JobList
+        )
 
     def _versions(self, job_id: str) -> wire.VersionList:
-        request = self._request("GET", f"{_job_path(job_id)}/versions")
-        return self._read(request, wire.VersionList, job=job_id)
+        request = self._calls.request("GET", f"{_job_path(job_id)}/versions")
+        return self._calls.read(request, wire.VersionList, job=job_id)
 
     def _newest_id(self, job_id: str) -> str | None:
         newest = _newest(self._versions(job_id))
         return newest.version_id if newest else None
 
     def _details(self, job_id: str, version_id: str) -> ActualJob:
-        request = self._request("GET", _version_path(job_id, version_id))
-        return mapping.to_job(self._read(request, wire.VersionDetails, job=job_id))
+        request = self._calls.request("GET", _version_path(job_id, version_id))
+        details = self._calls.read(request, wire.VersionDetails, job=job_id)
+        return mapping.to_job(details, self._vault)
 
-    def _unless_no_log(self, request: Request, shape: type[_Shape], job_id: str) -> _Shape:
+    def _unless_no_log(self, request: Request, shape: type[Shape], job_id: str) -> Shape:
         """Read an answer about logs; an empty one while there is none."""
-        verdict = self._send(request)
-        if verdict.code == errors.NO_LOG:
+        verdict = self._calls.send(request)
+        if verdict.code in errors.NO_LOG:
             return shape()
         if verdict.kind is Kind.REFUSED:
-            raise errors.error_for(verdict, request, job=job_id)
-        return _validated(request, verdict, shape)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        body: bytes | None = None,
-        effect: Effect = Effect.READ,
-    ) -> Request:
-        url = f"{self._url}/v1/{quote(self._authenticator.project_id, safe='')}{path}"
-        return Request(method, url, query or {}, body, effect)
-
-    def _send(self, request: Request) -> Verdict:
-        return self._transport.exchange(request, _judge, self._authenticator)
-
-    def _accepted(self, request: Request, *, job: str | None = None) -> Verdict:
-        verdict = self._send(request)
-        if verdict.kind is Kind.REFUSED:
-            raise errors.error_for(verdict, request, job=job)
-        return verdict
-
-    def _read(self, request: Request, shape: type[_Shape], *, job: str | None = None) -> _Shape:
-        return _validated(request, self._accepted(request, job=job), shape)
+            raise self._calls.error(verdict, request, job_id)
+        return validated(request, verdict, shape)
 
 
 def _judge(answer: Answer) -> Verdict:
     return errors.judge(answer, flagged=True)
-
-
-def _validated(request: Request, verdict: Verdict, shape: type[_Shape]) -> _Shape:
-    try:
-        return shape.model_validate(verdict.content)
-    except ValidationError as invalid:
-        raise InvalidAnswerError(
-            "The platform's answer makes no sense", _places(request, invalid)
-        ) from None  # the cause would show what was answered, secrets included
-
-
-def _places(request: Request, invalid: ValidationError) -> str:
-    """Say which fields are wrong, but not what they hold."""
-    problems: builtins.list[str] = []
-    for each in invalid.errors(include_url=False, include_input=False, include_context=False)[:3]:
-        place = ".".join(str(part) for part in each["loc"])
-        problems.append(f"{place}: {each['msg']}")
-    return f"{request}: {'; '.join(problems)}"
 
 
 def _newest(versions: wire.VersionList) -> wire.VersionRow | None:

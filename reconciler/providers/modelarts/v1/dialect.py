@@ -28,8 +28,10 @@ class DialectV1:
                 location=job.place(path),
                 code="dialect",
             )
-            for check in _CHECKS
-            for path, detail, hint in check(job.spec)
+            for path, detail, hint in (
+                *(problem for check in _CHECKS for problem in check(job.spec)),
+                *_versions(job),
+            )
         )
 
 
@@ -130,6 +132,17 @@ def _volumes(spec: JobSpec) -> Iterator[Problem]:
         elif each.type == "host_path" and not spec.pool_id:
             detail = "host_path volumes need a dedicated pool."
             yield path, detail, "Write pool_id, or use another volume."
+
+
+def _versions(job: DesiredJob) -> Iterator[Problem]:
+    """What "Creating a Training Job Version" has no field for, or demands."""
+    if job.lifecycle.on_change != "new_version":
+        return
+    path = "lifecycle.on_change"
+    if job.spec.volumes:
+        yield path, "a new version cannot have volumes.", "Use on_change: replace, or keep."
+    if not job.spec.outputs:
+        yield path, "a new version needs an output.", "Write output, or use on_change: replace."
 
 
 def is_number(text: str) -> bool:

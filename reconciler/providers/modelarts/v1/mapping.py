@@ -5,16 +5,15 @@ was written. What the platform fills in by itself is kept, for those who take ov
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from reconciler.model.job import ActualJob, Status
 from reconciler.model.platform import EngineOffer, Flavor, Quota
+from reconciler.model.secrets import Vault, plain_texts
 from reconciler.model.spec import Algorithm, Engine, Input, JobSpec, Output, Volume
 from reconciler.providers.modelarts.v1 import wire
+from reconciler.providers.modelarts.values import file, folder, to_time
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253_370_764_800_000
-"""The year 9999, which not every time zone can show; in milliseconds since 1970."""
+_SEALS_NOTHING = Vault()
 
 STATUSES = {
     1: Status.PENDING,  # INIT
@@ -48,7 +47,7 @@ def to_create(
 ) -> wire.JobCreate:
     """Return the request that creates a job; the engine's number is the caller's to look up.
 
-    The spec is one that the dialect finds no problem with.
+    The spec is one that the dialect finds no problem with, and its secrets are revealed.
     """
     notification = spec.notification
     return wire.JobCreate(
@@ -58,6 +57,18 @@ def to_create(
         notification=notification
         and wire.Notification(topic_urn=notification.topic_urn, events=notification.events),
         workspace_id=workspace_id,
+    )
+
+
+def to_version(spec: JobSpec, previous: int, engine_id: int | None = None) -> wire.VersionCreate:
+    """Return the request that creates a version which follows another one.
+
+    A version has no volumes of its own; the dialect refuses them.
+    """
+    config = _config(spec, engine_id).model_dump(exclude={"volumes"})
+    return wire.VersionCreate(
+        job_desc=spec.description,
+        config=wire.VersionConfig.model_validate({"pre_version_id": previous, **config}),
     )
 
 
@@ -84,8 +95,8 @@ def to_spec(details: wire.VersionDetails) -> JobSpec:
     )
 
 
-def to_job(details: wire.VersionDetails) -> ActualJob:
-    """Return a job with its spec."""
+def to_job(details: wire.VersionDetails, vault: Vault = _SEALS_NOTHING) -> ActualJob:
+    """Return a job with its spec; what the vault knows to be secret is sealed."""
     return ActualJob(
         job_id=details.job_id,
         name=details.job_name,
@@ -94,7 +105,7 @@ def to_job(details: wire.VersionDetails) -> ActualJob:
         description=details.job_desc or "",
         created_at=to_time(details.create_time),
         duration_ms=details.duration,
-        spec=to_spec(details),
+        spec=vault.hide(to_spec(details)),
     )
 
 
@@ -142,33 +153,13 @@ def to_status(number: object) -> Status:
     return _BY_TEXT.get(str(number), Status.UNKNOWN)
 
 
-def to_time(milliseconds: int | None) -> datetime | None:
-    """Return a time given in milliseconds since 1970, or None for one beyond all calendars."""
-    if milliseconds is None:
-        return None
-    if not 0 <= milliseconds < _LAST:
-        return None
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def file(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/key`; None for none."""
-    bare = (path or "").removeprefix("obs:/").removeprefix("s3:/")
-    parts = [part for part in bare.split("/") if part not in ("", ".")]
-    return "/" + "/".join(parts) if parts else None
-
-
-def folder(path: str | None) -> str | None:
-    """Return an object storage path as `/bucket/dir/`; None for none."""
-    normal = file(path)
-    return f"{normal}/" if normal else None
-
-
 def _config(spec: JobSpec, engine_id: int | None) -> wire.JobConfig:
     dataset = _single_dataset(spec.inputs)
     return wire.JobConfig(
         worker_server_num=spec.workers,
-        parameter=tuple(wire.Parameter(label=k, value=v) for k, v in spec.parameters.items()),
+        parameter=tuple(
+            wire.Parameter(label=k, value=v) for k, v in plain_texts(spec.parameters).items()
+        ),
         flavor=wire.FlavorRef(code=spec.flavor) if spec.flavor else None,
         pool_id=spec.pool_id,
         train_url=spec.outputs[0].path if spec.outputs else None,

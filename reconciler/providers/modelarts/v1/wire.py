@@ -4,51 +4,12 @@ Answers may carry further fields, numbers as text, text as numbers, and null for
 was not asked for (ModelArts API Reference, "Training Management (Old Version)").
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-
-class Sent(BaseModel):
-    """Base of request bodies: nothing but the documented fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def body(self) -> bytes:
-        """Return the JSON text, without the fields that were not set."""
-        return self.model_dump_json(exclude_none=True).encode()
-
-
-class Received(BaseModel):
-    """Base of answers: further fields are none of our business, ids may be numbers or text."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
-
-
-def _none_if_blank(value: object) -> object:
-    return None if value == "" else value
-
-
-def _text_of(value: object) -> object:
-    """Return a scalar as the text that JSON writes for it; parameters may come as numbers."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case _:
-            return value
-
-
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Number = Annotated[Whole | None, BeforeValidator(_none_if_blank)]
-Text = str | None
-_Row = TypeVar("_Row")
-Rows = Annotated[tuple[_Row, ...], Field(fail_fast=True)]
-"""A list that is refused at its first bad row: a million of them would be told one by one."""
-ScalarText = Annotated[str, BeforeValidator(_text_of)]
+from reconciler.providers.modelarts.shapes import Number, Received, Rows, ScalarText, Sent, Text
 
 
 class Parameter(Sent):
@@ -127,6 +88,42 @@ class JobCreate(Sent):
     workspace_id: str = "0"
 
 
+class VersionConfig(Sent):
+    """Settings of a further version: those of a job, but for what only a whole job has."""
+
+    pre_version_id: int
+    worker_server_num: int
+    parameter: tuple[Parameter, ...] = ()
+    flavor: FlavorRef | None = None
+    pool_id: Text = None
+    train_url: Text = None
+    log_url: Text = None
+    engine_id: int | None = None
+    model_id: int | None = None
+    app_url: Text = None
+    boot_file_url: Text = None
+    user_image_url: Text = None
+    user_command: Text = None
+    data_source: tuple[DataSource, ...] | None = None
+    dataset_id: Text = None
+    dataset_version_id: Text = None
+
+
+class VersionCreate(Sent):
+    """Body of "Creating a Training Job Version"."""
+
+    job_desc: str = ""
+    config: VersionConfig
+
+
+class VersionCreated(Received):
+    """Answer to the creation of a version; without its id the version cannot be told apart."""
+
+    version_id: Annotated[str, Field(min_length=1)]
+    status: Any = None
+    create_time: Number = None
+
+
 class DescriptionUpdate(Sent):
     """Body of "Modifying the Description of a Training Job"."""
 
@@ -142,8 +139,11 @@ class JobCreated(Received):
     create_time: Number = None
 
 
-class JobRow(Received):
-    """One job in the list."""
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job in the list; slotted, because a list holds up to 100,000 of them at a time."""
+
+    __pydantic_config__ = Received.model_config
 
     job_id: Annotated[str, Field(min_length=1)]
     job_name: str
