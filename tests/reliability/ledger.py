@@ -206,7 +206,8 @@ class Ledger:
         state = self.backend.read()
         known = {job_id for _, job_id in self._owned(state)} if state else set()
         self.release(self.sent.keys() - known)
-        self.protected &= {r.job_id or "" for r in state.records.values()} if state else set()
+        records = state.records.values() if state else ()
+        self.protected &= {record.job_id or "" for record in records if record.protect}
         self.chain.clear()
 
     # Between the steps.
