@@ -48,6 +48,7 @@ class Relay:
         self.requests: list[bytes] = []
         self.chooses: Chooses = lambda _number, _data: None
         self.is_down = False
+        self.on_unanswered: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -67,6 +68,7 @@ class Relay:
         """Relay everything again."""
         self.chooses = lambda _number, _data: None
         self.is_down = False
+        self.on_unanswered = lambda: None
 
     def cut(self) -> None:
         """Cut all connections there are."""
@@ -117,6 +119,8 @@ class Relay:
                             return
                     else:
                         is_asking = False
+                        if fault is Fault.UNANSWERED:
+                            self.on_unanswered()
                         if not _answer(client, data, fault):
                             return
 

@@ -43,7 +43,7 @@ class PostgresServer:
     def __init__(self, binaries: Path) -> None:
         """Make the cluster and start it; the binaries are those of one PostgreSQL version."""
         self._binaries = binaries
-        self._user = _unprivileged()
+        self._user = unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="reconciler-pg-"))
         if self._user:
             os.chown(self.folder, self._user, -1)
@@ -119,7 +119,7 @@ class PostgresServer:
         assert done.returncode == 0, done.stderr
 
 
-def _unprivileged() -> int | None:
+def unprivileged_user() -> int | None:
     """Return the user that runs the server when we are root, since root must not."""
     if os.geteuid() != 0:
         return None

@@ -170,12 +170,11 @@ class ObjectsSession:
 
     def begin(self, *, fencing: bool) -> None:
         """Fence off a holder that did not give the lock back, and finish what it began."""
-        while True:
-            chain = self._log.chain()
-            if not fencing or not chain.number:
+        while fencing:
+            chain, contents = self._log.look()
+            if contents is None:
                 return
-            contents = self._log.load()
-            if contents and contents.number > chain.number:
+            if contents.number > chain.number:
                 self._settle(chain, contents)
                 continue
             if self._create(chain.number, chain.places + 1, "fence", b"") is not None:
@@ -183,8 +182,7 @@ class ObjectsSession:
 
     def load(self) -> Contents | None:
         """Return what is stored; what a holder before us began to put in force is finished."""
-        contents = self._log.load()
-        chain = self._log.chain()
+        chain, contents = self._log.look()
         if contents and contents.number > chain.number:
             self._settle(chain, contents)
         return contents
@@ -198,8 +196,9 @@ class ObjectsSession:
         if number:
             self._written(self._create(number, places + 1, "next", snapshot))
         self._written(self._create(number + 1, 0, "snapshot", snapshot))
-        with suppress(StateError):  # the next checkpoint prunes as well
-            self._log.prune(number)
+        if number > KEPT:
+            with suppress(StateError):  # the next checkpoint prunes as well
+                self._log.prune(number)
 
     def _settle(self, chain: _Chain, contents: Contents) -> None:
         """Copy the snapshot that ends a chain to where it begins the next one."""
@@ -239,19 +238,20 @@ class _Log:
     def key(self, number: int, place: int) -> str:
         return f"{self.folder}/log/{number:0{_WIDTH}}/{place:0{_WIDTH}}"
 
-    def chain(self) -> _Chain:
-        return _newest(self._places())
-
     def load(self) -> Contents | None:
-        """Return the snapshot in force and its segments; looks again when they are pruned."""
+        """Return the snapshot in force and its segments."""
+        return self.look()[1]
+
+    def look(self) -> tuple[_Chain, Contents | None]:
+        """Return the newest chain and what it means; looks again when it is pruned meanwhile."""
         for look in range(_LOOKS):
-            chain = self.chain()
+            chain = _newest(self._places())
             if chain.number == 0:
-                return None
+                return chain, None
             keys = [self.key(chain.number, place) for place in range(chain.places + 1)]
             found = self._get(keys)
             if None not in found or look == _LOOKS - 1:
-                return self._contents(chain.number, found)
+                return chain, self._contents(chain.number, found)
         raise AssertionError("the last look returns")
 
     def snapshots(self) -> dict[int, tuple[bytes, datetime]]:

@@ -243,6 +243,7 @@ class PostgresSession:
         with explained("lock", self._place):
             self._connection = self._place.connect()
             try:
+                check_session(self._connection, self._place)
                 migrate(self._connection, self._place)
                 self._wait(timeout)
                 self._take()
@@ -351,27 +352,19 @@ class PostgresSession:
         self._fence = row[0]
         self._fences.append(self._fence)
         if not row[1]:
-            raise self._shared()
+            raise shared(self._place)
 
     def _lost(self, holder: Holder | None = None) -> StateError:
         """Tell why a write did not take place: the lock went to someone else, or to no one."""
         holder = holder or self._other()
         if holder is None and not self._is_broken:
-            return self._shared()
+            return shared(self._place)
         who = f"{holder.user} on {holder.host}" if holder and holder.user else "someone else"
         return StateError(
             "The lock of the state was lost",
             f"The connection to {self._place.shown} broke, and {who} took the lock meanwhile. "
             "Nothing was written since.",
             "Run the command again: it begins with what was recorded.",
-        )
-
-    def _shared(self) -> StateError:
-        return StateError(
-            "The lock does not hold",
-            f"The session of {self._place.shown} that took the lock is not the one that writes: "
-            "the connection leads through a pooler that shares sessions.",
-            "Let the pooler work in session mode for this user, or connect to the server itself.",
         )
 
     def _run(self, text: str, **values: Any) -> psycopg.Cursor[Any]:
@@ -390,6 +383,35 @@ def _execute(
 
 def _contents(row: Any) -> Contents:
     return Contents(row[0], bytes(row[1]), tuple(map(bytes, row[2])))
+
+
+def check_session(connection: Connection, place: Place) -> None:
+    """Refuse a pooler that lends one session of the server to many connections.
+
+    Behind a pooler the server's process is not the one that the connection names. If it shares,
+    a second connection gets the process that ours just had, or ours gets another one next.
+    """
+    first = _process(connection)
+    if first == connection.info.backend_pid:
+        return
+    with place.connect() as other, other.transaction():
+        if _process(other) == first or _process(connection) != first:
+            raise shared(place)
+
+
+def _process(connection: Connection) -> int | None:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row[0] if row else None
+
+
+def shared(place: Place) -> StateError:
+    """Return the error for a session that is not ours alone."""
+    return StateError(
+        "The lock does not hold",
+        f"The session of {place.shown} that takes the lock need not be the one that writes: "
+        "the connection leads through a pooler that shares sessions.",
+        "Let the pooler work in session mode for this user, or connect to the server itself.",
+    )
 
 
 def check_version(connection: Connection, place: Place) -> int:

@@ -131,7 +131,9 @@ def history(settings: Settings) -> None:
 
 
 @command.command()
-@click.option("--to", "target", metavar="URL", required=True, help="Where the state shall be kept.")
+@options.option(
+    "--to", "target", metavar="URL", required=True, help="Where the state shall be kept."
+)
 @options.definition_options
 @options.state_options
 @options.output_options
