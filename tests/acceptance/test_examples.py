@@ -16,7 +16,14 @@ from tests.acceptance.world import World
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ("-f", "examples/01-quickstart")
 TEAM = ("-f", "examples/02-team")
-PLATFORMS = ("examples/01-quickstart/jobs.yaml", "examples/02-team/platform.yaml")
+PLATFORMS = {
+    "examples/01-quickstart/jobs.yaml": "api: modelarts/v1 ",
+    "examples/02-team/platform.yaml": "api: modelarts/v1 ",
+    "examples/03-sweep/jobs.yaml": "platform: {endpoint: local}",
+    "examples/04-pipeline/jobs.yaml": "platform: {endpoint: local}",
+    "examples/05-retries/jobs.yaml": "platform: {endpoint: local}",
+}
+"""The one line of an example that chooses the API."""
 
 
 @pytest.fixture(params=["modelarts/v1", "modelarts/v2"])
@@ -24,11 +31,13 @@ def tree(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a test a copy of the examples in a repository of its own, on each API by one line."""
     for name in ("examples", "state"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=_ignored)
-    for file in PLATFORMS:
+    api = f"api: {request.param}"
+    for file, line in PLATFORMS.items():
         path = tmp_path / file
         text = path.read_text()
-        assert text.count("api: modelarts/v1 ") == 1
-        path.write_text(text.replace("api: modelarts/v1 ", f"api: {request.param} "))
+        assert text.count(line) == 1
+        other = f"{api} " if line.startswith("api") else f"platform: {{{api}, endpoint: local}}"
+        path.write_text(text.replace(line, other))
     git(tmp_path, "init", "--quiet")
     world = World(tmp_path)
     try:
@@ -75,7 +84,7 @@ def test_the_quickstart_trains_a_model_that_reads_digits(tree: World) -> None:
     assert model["accuracy"] >= 0.9
     assert len(model["weights"]) == 10
     pulled = json.loads(tree.run("state", "pull", *QUICKSTART).stdout)
-    assert f"api: {pulled['platform']['api']} " in (tree.folder / PLATFORMS[0]).read_text()
+    assert f"api: {pulled['platform']['api']} " in (tree.folder / next(iter(PLATFORMS))).read_text()
     assert pulled["records"]["jobtest_TF"]["spec"]["parameters"]["learning_rate"] == "1e-3"
     assert untracked(tree.folder) == before
 
