@@ -1,8 +1,8 @@
 """A stand-in for the service that answers from memory, as fast as one Python process can.
 
-It speaks as much of IAM and of version 1 as `plan` and `apply` need, keeps no files and runs
-nothing, so that what is measured is the client. `python -m benchmarks.platform` serves until its
-standard input closes and prints `{"port": …}` first; `GET /figures` returns what was counted.
+It speaks as much of IAM and of both API versions as `plan` and `apply` need, keeps no files and
+runs nothing, so that what is measured is the client. `python -m benchmarks.platform` serves until
+its standard input closes and prints `{"port": …}` first; `GET /figures` returns what was counted.
 """
 
 import asyncio
@@ -57,6 +57,8 @@ class Platform:
             return 201, json.dumps(_TOKEN).encode()
         kind = f"{method} {parts[2] if len(parts) == 3 else '/'.join(parts[2:4:2])}"
         self.requests[kind] = self.requests.get(kind, 0) + 1
+        if parts[0] == "v2":
+            return self._answer_v2(method, parts[2:], body)
         if parts[2:4] == ["job", "resource-specs"]:
             return 200, json.dumps({"is_success": True, "specs": [_SPEC]}).encode()
         if parts[2:4] == ["job", "ai-engines"]:
@@ -77,8 +79,42 @@ class Platform:
             return 200, b'{"is_success":true}'
         return 200, json.dumps({"is_success": True, **job, **job["config"]}).encode()
 
+    def _answer_v2(self, method: str, parts: list[str], body: bytes) -> tuple[int, bytes]:
+        match parts:
+            case ["training-job-searches"]:
+                return 200, self._search(json.loads(body))
+            case ["training-job-flavors"]:
+                flavor = {"flavor_id": FLAVOR, "max_num": 100, "flavor_info": {"max_num": 100}}
+                return 200, json.dumps({"total_count": 1, "flavors": [flavor]}).encode()
+            case ["training-job-engines"]:
+                return 200, json.dumps(
+                    {"total": 1, "items": [ENGINE | {"engine_id": "4"}]}
+                ).encode()
+            case ["training-jobs"]:
+                return 201, self._create_v2(json.loads(body))
+            case _ if method == "DELETE":
+                del self.rows[int(parts[1].removeprefix("job-"))]
+                return 202, b""
+            case _:
+                return 404, b'{"error_code":"ModelArts.0404","error_msg":"no such call"}'
+
+    def _create_v2(self, wanted: dict[str, Any]) -> bytes:
+        self._last += 1
+        own = {"id": f"job-{self._last}", "create_time": int(time.time() * 1000)}
+        wanted["metadata"] |= own
+        wanted["status"] = {"phase": "Completed", "duration": 1000, "tasks": ["worker-0"]}
+        self.rows[self._last] = json.dumps(wanted).encode()
+        return self.rows[self._last]
+
+    def _search(self, query: dict[str, int]) -> bytes:
+        size, page = query["limit"], query["offset"]
+        rows = list(self.rows.values())[page * size : (page + 1) * size]
+        count = len(self.rows)
+        head = f'{{"total":{count},"count":{count},"limit":{size},"offset":{page},"items":['
+        return head.encode() + b",".join(rows) + b"]}"
+
     def _figures(self) -> dict[str, Any]:
-        return {"jobs": len(self.jobs), "requests": self.requests, "cpu_s": time.process_time()}
+        return {"jobs": len(self.rows), "requests": self.requests, "cpu_s": time.process_time()}
 
     def _create(self, wanted: dict[str, Any]) -> bytes:
         self._last += 1

@@ -35,11 +35,11 @@ _JOB = """  job-{n:06}:
 """
 
 
-def definition(jobs: int, port: int, *, changed: int = 0) -> str:
+def definition(jobs: int, port: int, *, changed: int = 0, api: str = "modelarts/v1") -> str:
     """Return a definition of so many jobs (about 400 bytes each), the first of them changed."""
     head = (
         "version: 1\nstack: benchmark\nplatform:\n"
-        f"  endpoint: http://127.0.0.1:{port}\n  auth_url: http://127.0.0.1:{port}/v3\n"
+        f"  api: {api}\n  endpoint: http://127.0.0.1:{port}\n  auth_url: http://127.0.0.1:{port}/v3\n"
         f"  project_id: benchmark\ndefaults:\n  flavor: {FLAVOR}\n  workers: 1\njobs:\n"
     )
     rates = ("1e-4" if n < changed else "1e-3" for n in range(jobs))
@@ -97,6 +97,10 @@ class Served:
     """The stand-in platform in a process of its own."""
 
     port: int
+
+    def requests(self) -> int:
+        """Return how many requests there were, logins aside."""
+        return sum(self.figures()["requests"].values())
 
     def figures(self) -> dict[str, Any]:
         """Return how many jobs there are, what was asked for, and the processor time spent."""

@@ -42,6 +42,7 @@ HOMES = {
     "urllib3": {"providers/transport.py"},
     "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
+    "pathspec": {"definition/code.py"},
     "psycopg": {"backends/postgres.py"},
     "cryptography": {"backends/ciphers.py"},
     "obstore": {"backends/s3.py"},

@@ -61,6 +61,16 @@ def _profiles(workspace: "Workspace") -> Iterable[str]:
     return loader.profiles([Path(file) for file in files] or loader.default_paths(Path()))
 
 
+def _flavors(workspace: "Workspace") -> Iterable[str]:
+    """Yield the flavors that the definition names; the platform's others would have to be asked."""
+    return [job.spec.flavor for job in workspace.definition.jobs.values() if job.spec.flavor]
+
+
+def _engines(workspace: "Workspace") -> Iterable[str]:
+    engines = [job.spec.engine for job in workspace.definition.jobs.values()]
+    return [each.version for each in engines if each and each.version]
+
+
 def _formats(_: "Workspace") -> Iterable[str]:
     from reconciler.cli.plans import FORMATS
 
@@ -81,6 +91,17 @@ snapshots = _offering(_snapshots)
 
 profiles = _offering(_profiles)
 """Names of the definition's profiles."""
+
+_of_catalog = {"flavors": _offering(_flavors), "engines": _offering(_engines)}
+
+
+def offers(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the flavors or engines that the definition names."""
+    complete = _of_catalog.get(context.params.get("what") or "")
+    return complete(context, parameter, incomplete) if complete else []
+
 
 formats = _offering(_formats)
 """Names of report formats."""

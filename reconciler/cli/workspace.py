@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 STATE_FOLDER = Path("state")
 LOCAL_STORE = STATE_FOLDER / "local"
-BUCKETS = "buckets"
 V2 = "modelarts/v2"
 
 
@@ -244,17 +243,9 @@ class Workspace:
         )
 
 
-def buckets_folder(folder: Path) -> Path:
-    """Return the folder that stands for object storage: `buckets/` beside the definition.
-
-    A definition in a folder of its own (`jobs/`) may have it one level up, beside that folder.
-    """
-    beside, above = folder / BUCKETS, folder.parent / BUCKETS
-    return above if not beside.is_dir() and above.is_dir() else beside
-
-
 def _local(folder: Path) -> tuple[str, "Credentials"]:
     """Find or start the embedded platform; return its URL and how to log in there."""
+    from reconciler.definition.code import buckets_folder
     from reconciler.emulator.launch import EmulatorError, ensure
     from reconciler.providers.auth import Credentials
 

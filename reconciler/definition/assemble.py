@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.definition import endpoints, moves, policies, profiles, schema
+from reconciler.definition.code import CodeFolders
 from reconciler.definition.compounds import Object
 from reconciler.definition.jobs import Builder
 from reconciler.definition.problems import Problems, did_you_mean
@@ -71,7 +72,13 @@ def assemble(
     references = References(problems, environment, texts, complete=complete)
     stack = _stack(sections.single.get("stack", ()), problems)
     platform = _platform(sections.single.get("platform", ()), references, problems)
-    builder = Builder(problems, references, sections.merged["defaults"], complete=complete)
+    builder = Builder(
+        problems,
+        references,
+        sections.merged["defaults"],
+        code=CodeFolders(problems, is_local=platform is not None and platform.endpoint == LOCAL),
+        complete=complete,
+    )
     jobs = builder.build(sections.merged["jobs"])
     demands = _policies(sections, references, problems)
     ignored = [

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.definition import schema, sweeps
+from reconciler.definition.code import CodeFolders
 from reconciler.definition.links import Links
 from reconciler.definition.normalise import Rules, merge
 from reconciler.definition.problems import EnoughError, Problems
@@ -15,7 +16,7 @@ from reconciler.definition.shapes import BROKEN, Scope
 from reconciler.definition.tree import ListNode, MappingNode, Mark, Value, kind_of, locate, quote
 from reconciler.definition.written import Written
 from reconciler.model.address import JOB_NAME, Address
-from reconciler.model.job import DesiredJob, Lifecycle
+from reconciler.model.job import CodeDigest, DesiredJob, Lifecycle
 from reconciler.model.spec import JobSpec
 
 MAX_INHERITED = 10_000_000
@@ -46,12 +47,14 @@ class Builder:
         references: References,
         defaults: MappingNode,
         *,
+        code: CodeFolders,
         complete: bool = True,
     ) -> None:
         """Read the defaults once; once for each job only when they use `${job.name}`."""
         self._problems = problems
         self._references = references
         self._defaults_node = defaults
+        self._code = code
         before = references.subjects_used
         self._defaults = self._read_defaults("job")
         self._defaults_use_job = references.subjects_used > before
@@ -152,6 +155,7 @@ class Builder:
         spec = rules.apply(name)
         links.settle(address, rules.output_paths)
         self._check_name(name, block, written, scope)
+        code = self._digest_code(merged.values, spec, written, scope)
         if problems.count:
             return None
         lifecycle = merged.values.get("lifecycle")
@@ -164,7 +168,17 @@ class Builder:
             fields=written,
             estimated_hours=merged.values.get("estimated_hours"),
             depends_on=links.of(address),
+            code=code,
         )
+
+    def _digest_code(
+        self, values: dict[str, Any], spec: dict[str, Any], written: Written, scope: Scope
+    ) -> CodeDigest | None:
+        """Return what the training code is, when nothing is wrong and the job is to follow it."""
+        mark = written.mark("code_digest")
+        if mark is None or self._problems.count:
+            return None
+        return self._code.digest(values["code_digest"], mark, spec.get("code_dir"), scope)
 
     def _depend(self, own: dict[str, Any], block: Block, scope: Scope) -> None:
         """Let the job wait for what its `depends_on` names."""

@@ -8,6 +8,7 @@ import re
 from typing import Any, Final
 
 from reconciler.definition import moves, policies
+from reconciler.definition.code import CodeShape
 from reconciler.definition.compounds import ListOf, Named, Object, Texts
 from reconciler.definition.shapes import Boolean, Duration, Integer, Number, Shape, Text
 from reconciler.definition.sweeps import SweepShape
@@ -140,6 +141,7 @@ _COMMON_FIELDS: dict[str, Shape] = {
         "File that starts the training: relative to `code_dir`, or a whole path inside it.",
         examples=("train.py",),
     ),
+    "code_digest": CodeShape(),
     "inputs": ListOf("What the job reads.", _INPUT),
     "output": _OUTPUT,
     "outputs": ListOf(

@@ -27,8 +27,9 @@ class Permission(StrEnum):
 USUAL = frozenset({Permission.CREATE, Permission.RETRY, Permission.UPDATE, Permission.EXPIRE})
 """What a loop may do unless told otherwise."""
 
-_LASTING = frozenset({Permission.REPLACE, Permission.DELETE, Permission.FORGET})
-"""What an unlucky look at a half-written definition must not bring about."""
+_RECORDED = frozenset({Permission.RETRY, Permission.EXPIRE})
+"""What follows from a definition that was applied before; everything else from the one just read,
+and an unlucky look at a half-written file must not pay for a job, let alone delete one."""
 
 _ONLY_SHOWN = frozenset({ActionKind.BLOCKED, ActionKind.NOOP})
 
@@ -78,6 +79,6 @@ def held_back(action: Action, allowed: Collection[Permission], *, settled: bool)
         return f"needs --allow {needed}"
     if action.interrupts:
         return "the job waits or runs"
-    if needed in _LASTING and not settled:
+    if needed not in _RECORDED and not settled:
         return "the definition has changed just now"
     return ""

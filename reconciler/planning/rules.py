@@ -26,7 +26,8 @@ class Compare(StrEnum):
     VALUES = "values"
     """Like KEYS; a number that is spelled in another way is the same value."""
     ITEMS = "items"
-    """A list of records: same length and order, and in each only the written keys count."""
+    """A list of records: same length, and in each only the written keys count. Order counts, but
+    for those that are known by a name."""
     IF_ECHOED = "if echoed"
     """Like KEYS when the platform's answer holds the field at all, else taken as equal."""
 
@@ -166,4 +167,20 @@ def _same_number(one: Any, other: Any) -> bool:
 def _only_items(rule: Rule, written: list[Any], found: Any) -> Any:
     if not isinstance(found, list) or len(found) != len(written):
         return found
+    found = _by_name(written, found)
     return [_only_keys(rule, want, have) for want, have in zip(written, found, strict=True)]
+
+
+def _by_name(written: list[Any], found: list[Any]) -> list[Any]:
+    """Put found items where the written ones of their name stand; the rest keep their order.
+
+    Inputs and outputs with names are known by them, and version 2 promises no order.
+    """
+    names = [item.get("name") for item in written]
+    if not any(names):
+        return found
+    known = {item.get("name"): item for item in found}
+    if len(known) != len(found) or not {name for name in names if name} <= known.keys():
+        return found
+    rest = iter([item for item in found if item.get("name") not in names])
+    return [known[name] if name else next(rest) for name in names]

@@ -19,15 +19,13 @@ SWEPT = """\
 def made(world: World) -> World:
     """A platform with jobs, and neither a definition nor a state of them."""
     plain = job("plain", note="$${job.name}", text='"yes: no"', number="007", empty='""')
-    bare = "  bare:\n    image: img\n    command: echo done\n    code_dir: null\n"
-    bare = bare.replace("    code_dir: null\n", "")
     full = job("full", boot="fail.py") + (
         "    description: 'a: b # c'\n    inputs: [/data/code/]\n    output: /data/out/\n"
-        "    log_dir: /data/logs/\n    workers: 2\n"
+        "    log_dir: /data/logs/\n"
     )
     world.write(definition(plain + full + SWEPT, stack="lost"), "lost.yaml")
     applied = world.run("apply", "-f", "lost.yaml", "--auto-approve")
-    assert applied.returncode == 0, applied.stderr + bare
+    assert applied.returncode == 0, applied.stderr
     world.run("wait", "-f", "lost.yaml")
     for file in (world.folder / "state").glob("lost.*"):
         file.unlink()
@@ -84,6 +82,7 @@ def test_an_existing_file_is_not_touched_without_asking(made: World) -> None:
 
 def test_a_file_that_the_definition_would_not_take_in_is_refused(made: World) -> None:
     made.write(definition(job("own")))
+    made.edit("  code_dir", "  log_dir: /data/defaults/\n  code_dir")
 
     refused = made.run("adopt", "--all", "--write", "more.yaml")
     assert (refused.returncode, "-f more.yaml" in refused.stderr) == (64, True)
@@ -91,8 +90,12 @@ def test_a_file_that_the_definition_would_not_take_in_is_refused(made: World) ->
 
     both = ("-f", "jobs.yaml", "-f", "more.yaml")
     written = made.run("adopt", *both, "--all", "--write", "more.yaml")
-    assert "Left out" in written.stderr, "the defaults would change what they are"
-    assert written.returncode in (0, 1)
+    assert written.returncode == 0, written.stderr
+    left_out = set(re.findall(r'Left out "(.+?)": .* its log_dir', written.stderr))
+    assert left_out == {"plain", "s-lr-0_1", "s-lr-1e-2"}, "the defaults would change them"
+    assert list(made.state()["records"]) == ["full"]
+    planned = json.loads(made.run("plan", *both, "--json").stdout)
+    assert [(a["kind"], a["address"]) for a in planned["actions"]] == [("create", "own")]
     assert not list(made.folder.glob(".*draft*"))
 
 

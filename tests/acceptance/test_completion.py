@@ -45,6 +45,9 @@ def test_addresses(two: World) -> None:
         "plan --target ": ["fresh", "gone", "kept"],
         "apply --exclude f": ["fresh"],
         "logs -f nowhere.yaml ": [],
+        "catalog flavors ": ["modelarts.vm.cpu.8u"],
+        "catalog flavors x": [],
+        "catalog engines TF": ["TF-1.8.0-python3.6"],
     }
 
     assert {line: offered(two, line) for line in asked} == asked

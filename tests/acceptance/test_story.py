@@ -242,6 +242,11 @@ def test_catalog_schema_completion_init(world: World):
     assert world.run("init").returncode == 64, "nothing is overwritten"
     assert "modelarts.vm.cpu.8u" in world.run("catalog", "flavors").stdout
     assert "TF-1.8.0-python3.6" in world.run("catalog", "engines").stdout
+    some = json.loads(world.run("catalog", "flavors", "*.cpu.8u", "--json").stdout)["flavors"]
+    assert [each["code"] for each in some] == ["modelarts.vm.cpu.8u"]
+    pytorch = world.run("catalog", "engines", "PyTorch").stdout
+    assert "PyTorch" in pytorch
+    assert "TensorFlow" not in pytorch
     assert world.run("validate", "--live").returncode == 0
     assert json.loads(world.run("schema").stdout)["type"] == "object"
     assert "digest" in world.run("schema", "plan").stdout

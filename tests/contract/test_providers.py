@@ -19,7 +19,7 @@ from reconciler.emulator.launch import Running, find
 from reconciler.errors import JobNotFoundError, NameTakenError, OutcomeUnknownError
 from reconciler.model.job import Status
 from reconciler.model.platform import PlatformSettings
-from reconciler.model.spec import JobSpec
+from reconciler.model.spec import JobSpec, Notification
 from reconciler.planning.rules import as_written
 from reconciler.providers.auth import Credentials, PasswordAuthenticator
 from reconciler.providers.base import Provider
@@ -350,6 +350,37 @@ class TestModelArtsV2(EmulatedContract):
         assert listed.spec is not None
         assert as_written(spec, listed.spec) == spec.canonical
 
+    @pytest.mark.parametrize("record_offset", [False, True], ids=["pages", "jobs"])
+    def test_an_offset_may_count_pages_or_jobs(
+        self, provider: Provider, emulator: Running, record_offset: bool
+    ) -> None:
+        ids = [provider.create(a_new_spec()).job_id for _ in range(55)]
+        tell(emulator, "PUT", {"record_offset": record_offset}, about="quirks")
+        try:
+            listed = [job.job_id for job in provider.list()]
+        finally:
+            tell(emulator, "PUT", {}, about="quirks")
+            for job_id in ids:
+                provider.delete(job_id)
+
+        assert [job_id for job_id in listed if job_id in ids] == ids
+        assert len(listed) == len(set(listed))
+
+    def test_what_answers_may_leave_out_is_no_difference(
+        self, provider: Provider, emulator: Running
+    ) -> None:
+        told = Notification(topic_urn="urn:t", events=("JobFailed",))
+        spec = a_new_spec(auto_stop_hours=2, notification=told)
+        tell(emulator, "PUT", {"terse_spec": True}, about="quirks")
+        try:
+            read = provider.get(provider.create(spec).job_id, None)
+        finally:
+            tell(emulator, "PUT", {}, about="quirks")
+
+        assert read.spec is not None
+        assert read.spec.auto_stop_hours is None
+        assert as_written(spec, read.spec) == spec.canonical
+
 
 def error(when: str, status: int, code: str, **fields: object) -> dict[str, object]:
     return {"kind": f"error_{when}", "status": status, "code": code, **fields}
@@ -492,12 +523,18 @@ def impatient(emulator: Running, api: str) -> Provider:
     return kind(PlatformSettings(api=api), transport, authenticator, url=emulator.url)
 
 
-def tell(emulator: Running, method: str, rule: dict[str, object] | None = None) -> Any:
-    """Put a rule in force, show the rules, or lift them all."""
+def tell(
+    emulator: Running,
+    method: str,
+    rule: dict[str, object] | None = None,
+    *,
+    about: str = "faults",
+) -> Any:
+    """Put a rule in force, show the rules, or lift them all; or tell about something else."""
     request = urllib.request.Request(
-        f"{emulator.url}/_emulator/faults",
+        f"{emulator.url}/_emulator/{about}",
         method=method,
-        data=json.dumps(rule).encode() if rule else None,
+        data=None if rule is None else json.dumps(rule).encode(),
         headers={"X-Admin-Token": emulator.admin_token},
     )
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

@@ -179,6 +179,14 @@ class WatchedProvider:
 
         return self._change(effect, late)
 
+    def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:
+        self.ledger.about_to_add_version(job_id, version_id)
+
+        def effect() -> ActualJob:
+            return self.inner.create_version(job_id, version_id, spec)
+
+        return self._change(effect)
+
     def update_description(self, job_id: str, description: str) -> None:
         self.ledger.about_to_update(job_id, description)
         self._change(lambda: self.inner.update_description(job_id, description))

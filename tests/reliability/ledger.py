@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.backends.base import Backend
-from reconciler.model.address import Address
+from reconciler.model.address import Address, kept_aside
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
 from reconciler.model.plan import Action, ActionKind, Plan, Reason
 from reconciler.model.report import ApplyResult, Result
@@ -115,12 +115,25 @@ class Ledger:
             if action.kind in _CREATES and action.name == spec.name:
                 self._count_attempt(action, spec)
 
+    def about_to_add_version(self, job_id: str, version_id: str) -> None:
+        """A version is asked for: durable, approved for this job, and not of a protected one."""
+        self.requests += 1
+        action = self._approved_for(job_id, (ActionKind.REPLACE,))
+        if action is None or action.strategy != "new_version":
+            raise ViolationError(f"unapproved: a version of {job_id}, approved was {action}")
+        self._require_intent(self._state(), action.address, job_id, ("version",))
+        if job_id in self.protected:
+            raise ViolationError(f"unapproved: a version of the protected job {job_id}")
+        if self.versions.get(job_id) != version_id:
+            raise ViolationError(f"unapproved: a version of {job_id}, which is another one now")
+        self.succeeded.pop(job_id, None)
+
     def about_to_delete(self, job_id: str) -> None:
         """A delete leaves: durable, approved by id, not protected, and of the version planned."""
         self.requests += 1
         state = self._state()
         action = self._approved_for(job_id, _DESTROYS)
-        if action is None:
+        if action is None or action.strategy == "new_version":
             raise ViolationError(f"unapproved: a delete of {job_id}, approved were {self.approved}")
         self._require_intent(state, action.address, job_id, ("delete", "replace"))
         self.retrying -= {action.address}
@@ -143,10 +156,13 @@ class Ledger:
     def about_to_update(self, job_id: str, description: str) -> None:
         """A description is set: durable, approved by id, and the one that was approved."""
         self.requests += 1
-        action = self._approved_for(job_id, (ActionKind.UPDATE, ActionKind.ADOPT))
+        kinds = (ActionKind.UPDATE, ActionKind.ADOPT, ActionKind.REPLACE)
+        action = self._approved_for(job_id, kinds)
+        if action and action.kind is ActionKind.REPLACE and action.strategy != "new_version":
+            action = None
         if action is None or action.result is None or action.result.spec.description != description:
             raise ViolationError(f"unapproved: {job_id} described {description!r}: {self.approved}")
-        self._require_intent(self._state(), action.address, job_id, ("update",))
+        self._require_intent(self._state(), action.address, job_id, ("update", "version"))
 
     def about_to_stop(self, job_id: str) -> None:
         """A stop leaves: the job is one that the state records."""
@@ -190,7 +206,8 @@ class Ledger:
         state = self.backend.read()
         known = {job_id for _, job_id in self._owned(state)} if state else set()
         self.release(self.sent.keys() - known)
-        self.protected &= {r.job_id or "" for r in state.records.values()} if state else set()
+        records = state.records.values() if state else ()
+        self.protected &= {record.job_id or "" for record in records if record.protect}
         self.chain.clear()
 
     # Between the steps.
@@ -237,7 +254,12 @@ class Ledger:
                     if intent.kind == "create" and intent.result and intent.result.spec == spec
                 }
             live = {job.job_id for job in self.platform.jobs}
-            yield from ((address, job_id) for job_id in ids if job_id in live)
+            kept = {each.job_id for each in state.intents.get(address, ()) if each.aside}
+            yield from (
+                (kept_aside(address, job_id) if job_id in kept else address, job_id)
+                for job_id in ids
+                if job_id in live
+            )
 
     def _check_record(self, address: Address, record: JobRecord) -> None:
         job_id = record.job_id
@@ -277,11 +299,25 @@ class Ledger:
         same = fixed(record.spec) == fixed(wanted.spec)
         there = record.job_id in self.versions
         moved = there and self.versions[record.job_id or ""] != record.version_id
+        if action.reason == Reason.DEPENDENCY_REPLACED:
+            self._check_ran_again(action, record, state)
+            return
         if action.kind is ActionKind.REPLACE and same and there and not moved:
             raise ViolationError(f"duplicates: {action.address} succeeded and is replaced as it is")
         allowed = wanted.lifecycle.on_missing == "recreate"
         if action.kind is ActionKind.CREATE and same and not allowed:
             raise ViolationError(f"duplicates: {action.address} succeeded and is paid for again")
+
+    def _check_ran_again(self, action: Action, record: JobRecord, state: State | None) -> None:
+        """A job that it depends on has another run now, or is to get one by the same plan."""
+        for address, run in record.depends_on.items():
+            now = state.records.get(address) if state else None
+            if now is not None and now.run != run:
+                return
+            before = self.approved.get(address)
+            if before and (before.kind in _CREATES or before.kind is ActionKind.BLOCKED):
+                return
+        raise ViolationError(f"duplicates: {action.address} is run again, and nothing it needs is")
 
     def _count_attempt(self, action: Action, spec: JobSpec) -> None:
         """Count the retries in a row, by the reasons of the plans that led to them."""

@@ -119,6 +119,16 @@ def test_a_delete_is_approved_and_durable(
             ledger.about_to_delete(job_id)
 
 
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_restored_state_says_what_is_protected(protect: bool) -> None:
+    ledger, job_id = a_ledger({"a": ours(FIRST, protect=protect)})
+    ledger.protected.add(job_id)
+
+    ledger.release_unrecorded()
+
+    assert ledger.protected == ({job_id} if protect else set())
+
+
 def test_a_finished_job_is_not_paid_for_again() -> None:
     ledger, _ = a_ledger({"a": ours(FIRST, version_id="1108482")})
     ledger.platform.set_status("a", Status.SUCCEEDED)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.workspace import LOCAL_STORE, buckets_folder
+from reconciler.cli.workspace import LOCAL_STORE
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def command(
 
     Commands with `endpoint: local` in this folder use it; others can, with the printed variables.
     """
+    from reconciler.definition.code import buckets_folder
     from reconciler.emulator.launch import EmulatorError, serve
 
     try:

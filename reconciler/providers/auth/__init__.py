@@ -1,9 +1,7 @@
 """Who we are: credentials from environment and files, and the ways to prove them."""
 
 from reconciler.providers.auth.credentials import Credentials
-from reconciler.providers.auth.endpoints import find_endpoint
 from reconciler.providers.auth.gathering import credentials_from_environment
-from reconciler.providers.auth.keys import KeyAuthenticator
 from reconciler.providers.auth.password import RENEWAL_MARGIN, PasswordAuthenticator
 from reconciler.providers.auth.token import TOKEN_HEADER, TokenAuthenticator
 from reconciler.providers.exchange import Authenticator
@@ -13,11 +11,9 @@ __all__ = [
     "RENEWAL_MARGIN",
     "TOKEN_HEADER",
     "Credentials",
-    "KeyAuthenticator",
     "PasswordAuthenticator",
     "TokenAuthenticator",
     "credentials_from_environment",
-    "find_endpoint",
     "make_authenticator",
 ]
 
@@ -30,6 +26,8 @@ def make_authenticator(credentials: Credentials, transport: Transport) -> Authen
                 credentials.token, credentials.project_id, credentials, transport
             )
         case "keys":
+            from reconciler.providers.auth.keys import KeyAuthenticator
+
             return KeyAuthenticator(credentials, transport)
         case _:
             return PasswordAuthenticator(credentials, transport)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from reconciler.errors import AuthenticationError
 from reconciler.model.platform import PlatformSettings
-from reconciler.providers.auth.clouds import read_cloud, search_folders
 from reconciler.providers.auth.credentials import Credentials, is_header
 
 _VARIABLES = {
@@ -54,6 +53,8 @@ def credentials_from_environment(
     given = {name: value for name, value in given.items() if value}
     cloud: Mapping[str, str] = {}
     if name := env.get("OS_CLOUD", ""):
+        from reconciler.providers.auth.clouds import read_cloud, search_folders
+
         found = search_folders(env) if folders is None else folders
         cloud = read_cloud(name, settings.api, found, env)
     values = {**_of_cloud(cloud, given), **given}

@@ -7,7 +7,6 @@ from reconciler.model.platform import CATALOG, PlatformSettings
 from reconciler.providers.auth import (
     Credentials,
     credentials_from_environment,
-    find_endpoint,
     make_authenticator,
 )
 from reconciler.providers.exchange import Authenticator
@@ -39,6 +38,8 @@ def open_connection(
     found = credentials or credentials_from_environment(settings)
     authenticator = make_authenticator(found, transport)
     if settings.endpoint == CATALOG:
+        from reconciler.providers.auth.endpoints import find_endpoint
+
         endpoint = find_endpoint(found, authenticator, transport)
         settings = settings.model_copy(update={"endpoint": endpoint})
     return Connection(settings, transport, authenticator)

@@ -1,6 +1,7 @@
 """What users, strangers and the platform do in a random history, and what holds after each step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -30,6 +31,10 @@ LIFECYCLES = [
     Lifecycle(on_failure="retry", max_attempts=3, protect=True),
     Lifecycle(on_missing="recreate"),
     Lifecycle(on_missing="error"),
+    Lifecycle(ttl_after_finished=0),
+    Lifecycle(on_change="new_version"),
+    Lifecycle(on_change="keep"),
+    Lifecycle(on_change="keep", ttl_after_finished=0),
 ]
 EDITS = [
     *(("name", name) for name in NAMES),
@@ -37,6 +42,7 @@ EDITS = [
     *(("description", text) for text in ("", "ours", "new")),
     *(("workers", count) for count in (1, 2)),
     *(("lifecycle", each) for each in LIFECYCLES),
+    *(("needs", how) for how in (True, True, True, False)),
     ("drop", None),
     ("drop", None),
     *(("key", address) for address in ADDRESSES),
@@ -83,6 +89,11 @@ def spec(name: str, **overrides: object) -> JobSpec:
     """Return a configuration that differs from others in little."""
     fields = {"name": name, "flavor": "modelarts.vm.cpu.8u", "parameters": {"lr": "0.1"}}
     return JobSpec.model_validate(fields | overrides)
+
+
+def _before(address: Address, others: Sequence[Address]) -> tuple[Address, ...]:
+    """Return those that a job may depend on, so that no circle comes about."""
+    return tuple(each for each in others if each < address)
 
 
 Step = tuple[str, Mapping[str, Any]]
@@ -142,17 +153,19 @@ class Histories(RuleBasedStateMachine):
         if what == "key":
             wanted.pop(address, None)
             address = Address(str(value))
-            job = DesiredJob(address, job.spec, job.lifecycle)
+            job = replace(job, address=address, depends_on=_before(address, job.depends_on))
         elif what == "name":
             for other in [each for each in wanted.values() if each.spec.name == value]:
                 swapped = other.spec.model_copy(update={"name": job.spec.name})
-                wanted[other.address] = DesiredJob(other.address, swapped, other.lifecycle)
+                wanted[other.address] = replace(other, spec=swapped)
         if what == "lifecycle":
             assert isinstance(value, Lifecycle)
-            job = DesiredJob(address, job.spec, value)
+            job = replace(job, lifecycle=value)
+        elif what == "needs":
+            job = replace(job, depends_on=_before(address, ADDRESSES) if value else ())
         elif what != "key":
             update = {"parameters": {"lr": value}} if what == "lr" else {what: value}
-            job = DesiredJob(address, job.spec.model_copy(update=update), job.lifecycle)
+            job = replace(job, spec=job.spec.model_copy(update=update))
         wanted[address] = job
 
     # What users run.

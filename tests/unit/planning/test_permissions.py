@@ -50,13 +50,14 @@ def test_nothing_goes_without_a_word(kind: ActionKind, reason: Reason) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason", "allowed", "settled", "interrupts", "why"),
     [
-        pytest.param("create", "new", USUAL, False, False, "", id="usual"),
+        pytest.param("create", "new", USUAL, True, False, "", id="usual"),
+        pytest.param("create", "new", USUAL, False, False, "changed", id="not at first sight"),
         pytest.param("replace", "retry 2/3", USUAL, False, False, "", id="a retry"),
         pytest.param("delete", "removed", USUAL, True, False, "--allow delete", id="no word"),
         pytest.param("create", "vanished", USUAL, True, False, "--allow recreate", id="gone"),
         pytest.param("delete", "removed", ALL, True, False, "", id="with its word"),
         pytest.param("delete", "removed", ALL, True, True, "runs", id="never while it runs"),
-        pytest.param("delete", "removed", ALL, False, False, "changed", id="not at first sight"),
+        pytest.param("delete", "removed", ALL, False, False, "changed", id="nor deleted"),
         pytest.param("forget", "gone", ALL, False, False, "changed", id="nor forgotten"),
         pytest.param("blocked", "waits", frozenset(), False, False, "", id="only shown"),
     ],

@@ -58,6 +58,10 @@ FILLED_IN = {
         ),
         ({"inputs": (Input(path="/d/"),)}, {"inputs": (Input(path="/d/", name="data_url"),)}),
         ({}, {"inputs": (Input(path="/d/"),)}),
+        (
+            {"inputs": (Input(path="/a/", name="a"), Input(path="/b/"))},
+            {"inputs": (Input(path="/b/", name="data_url"), Input(path="/a/", name="a"))},
+        ),
     ],
     "outputs": [
         ({"outputs": (Output(path="/o/"),)}, {"outputs": (Output(path="/o/", name="train_url"),)})
@@ -133,6 +137,21 @@ REAL_CHANGE = {
             "inputs[1]",
         ),
         ({"inputs": (Input(path="/a/"),)}, {}, "inputs"),
+        (
+            {"inputs": (Input(path="/a/"), Input(path="/b/"))},
+            {"inputs": (Input(path="/b/"), Input(path="/a/"))},
+            "inputs[0].path",
+        ),
+        (
+            {"inputs": (Input(path="/a/", name="a"), Input(path="/b/", name="b"))},
+            {"inputs": (Input(path="/b/", name="a"), Input(path="/b/", name="b"))},
+            "inputs[0].path",
+        ),
+        (
+            {"inputs": (Input(path="/a/", name="a"),)},
+            {"inputs": (Input(path="/a/", name="b"),)},
+            "inputs[0].name",
+        ),
         ({"inputs": (MANIFEST,)}, {"inputs": (Input(path=MANIFEST.path),)}, "inputs[0].dataset_id"),
     ],
     "outputs": [

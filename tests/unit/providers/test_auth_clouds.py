@@ -13,9 +13,9 @@ from reconciler.providers.auth import (
     PasswordAuthenticator,
     TokenAuthenticator,
     credentials_from_environment,
-    find_endpoint,
     make_authenticator,
 )
+from reconciler.providers.auth.endpoints import find_endpoint
 from reconciler.providers.modelarts.v2.client import connect
 from tests.unit.providers.doubles import PROJECT, a_transport
 from tests.unit.providers.test_auth import COMPLETE, IAM, a_token, credentials

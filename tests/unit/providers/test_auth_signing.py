@@ -11,10 +11,10 @@ from reconciler.errors import AuthenticationError
 from reconciler.model.platform import PlatformSettings
 from reconciler.providers.auth import (
     Credentials,
-    KeyAuthenticator,
     credentials_from_environment,
     make_authenticator,
 )
+from reconciler.providers.auth.keys import KeyAuthenticator
 from reconciler.providers.auth.signing import Key, Signable, authorization, canonical_request
 from reconciler.providers.exchange import Effect, Kind, Request
 from reconciler.providers.modelarts.errors import judge

@@ -21,7 +21,7 @@ from reconciler.model.spec import (
     Volume,
 )
 from reconciler.planning.diff import drift_changes
-from reconciler.providers.modelarts.v2 import wire
+from reconciler.providers.modelarts.v2 import answers
 from reconciler.providers.modelarts.v2.dialect import EVENTS, DialectV2
 from reconciler.providers.modelarts.v2.mapping import (
     to_create,
@@ -41,6 +41,7 @@ from tests.unit.providers.v2_documents import (
     request_examples,
 )
 
+WAYS = ("unechoed", "variables_in_list", "schemes", "shuffled")
 TORCH = "pytorch_1.8.0-cuda_10.2-py_3.7-ubuntu_18.04-x86_64"
 PUBLISHED = JobSpec(
     name="mnist-torch",
@@ -63,7 +64,7 @@ def sent(spec: JobSpec) -> dict[str, Any]:
 
 
 def read(answer: dict[str, Any]) -> JobSpec:
-    return to_spec(wire.JobBack.model_validate(answer))
+    return to_spec(answers.JobBack.model_validate(answer))
 
 
 def an_answer(**fields: Any) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def test_the_published_answers_have_no_difference(path: str, method: str, status
     answer = published(path, method, status)
 
     assert drift_changes(PUBLISHED, read(answer)) == ()
-    job = to_row(wire.JobBack.model_validate(answer))
+    job = to_row(answers.JobBack.model_validate(answer))
     assert (job.job_id, job.name, job.description) == (ID, "mnist-torch", "baseline")
     assert job.created_at == datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -292,7 +293,7 @@ def test_phases(phase: object, status: Status) -> None:
 
 def test_a_job_whose_configuration_makes_no_sense_keeps_its_row() -> None:
     answer = an_answer(algorithm={"engine": ["?"]})
-    row = to_row(wire.JobBack.model_validate(answer))
+    row = to_row(answers.JobBack.model_validate(answer))
 
     assert (row.job_id, row.name, row.status, row.spec) == (ID, "a", Status.RUNNING, None)
     with pytest.raises(ValidationError):
@@ -302,7 +303,7 @@ def test_a_job_whose_configuration_makes_no_sense_keeps_its_row() -> None:
 @pytest.mark.parametrize("field", ["status", "algorithm", "spec"])
 @pytest.mark.parametrize("value", [None, "x", 7, []], ids=repr)
 def test_a_row_bears_any_part_that_is_none(field: str, value: object) -> None:
-    row = to_row(wire.JobBack.model_validate(an_answer(**{field: value})))
+    row = to_row(answers.JobBack.model_validate(an_answer(**{field: value})))
 
     assert row.job_id == ID
 
@@ -318,14 +319,14 @@ def test_a_row_bears_any_part_that_is_none(field: str, value: object) -> None:
     ],
 )
 def test_quota(quotas: Any, expected: Quota | None) -> None:
-    assert to_quota(wire.QuotaList.model_validate({"quotas": quotas})) == expected
+    assert to_quota(answers.QuotaList.model_validate({"quotas": quotas})) == expected
 
 
 def test_the_published_catalog() -> None:
-    (flavor,) = wire.FlavorList.model_validate(
+    (flavor,) = answers.FlavorList.model_validate(
         published("/training-job-flavors", "get", "200")
     ).flavors
-    (engine,) = wire.EngineList.model_validate(
+    (engine,) = answers.EngineList.model_validate(
         published("/training-job-engines", "get", "200")
     ).items
     offer = to_flavor(flavor)
@@ -343,7 +344,7 @@ def test_the_published_catalog() -> None:
 def test_a_flavor_with_cards() -> None:
     info = {"gpu": {"unit_num": 8, "product_name": "V100"}, "memory": {"size": 512, "unit": "GB"}}
     row = {"flavor_id": "g", "max_num": 4, "flavor_info": info}
-    flavor = to_flavor(wire.FlavorRow.model_validate(row))
+    flavor = to_flavor(answers.FlavorRow.model_validate(row))
 
     assert (flavor.max_workers, flavor.gpus, flavor.gpu_type) == (4, 8, "V100")
 
@@ -450,16 +451,14 @@ def specs(draw: st.DrawFn) -> JobSpec:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(spec=specs(), unechoed=st.booleans(), variables_in_list=st.booleans(), schemes=st.booleans())
+@given(spec=specs(), how=st.fixed_dictionaries({name: st.booleans() for name in WAYS}))
 def test_what_is_sent_and_read_back_differs_in_nothing_that_was_written(
-    spec: JobSpec, unechoed: bool, variables_in_list: bool, schemes: bool
+    spec: JobSpec, how: dict[str, bool]
 ) -> None:
     assert DialectV2().problems(a_desired(spec)) == ()
     request = sent(spec)
     assert_fits("JobCreate", request)
-    answer = filled_by_server(
-        request, unechoed=unechoed, variables_in_list=variables_in_list, schemes=schemes
-    )
+    answer = filled_by_server(request, **how)
     assert_fits("Job", answer)
 
     assert drift_changes(spec, read(answer)) == ()

@@ -42,12 +42,14 @@ def filled_by_server(
     unechoed: bool = False,
     variables_in_list: bool = False,
     schemes: bool = False,
+    shuffled: bool = False,
 ) -> dict[str, Any]:
     """Return the envelope that answers a creation, filled in as the API Reference tells.
 
     Written from the reference alone, and knowing nothing of the mapping. `unechoed` leaves out
     what the table of the answer lacks, `variables_in_list` gives environments as an array of
     maps, and `schemes` writes paths as `obs://bucket/dir/`: all three are documented somewhere.
+    `shuffled` gives inputs and outputs in another order, as none is promised.
     """
     metadata, spec = request["metadata"], request["spec"]
     algorithm = dict(request["algorithm"])
@@ -59,6 +61,9 @@ def filled_by_server(
     ]
     algorithm["inputs"] = [_input(each, schemes) for each in algorithm.get("inputs", [])]
     algorithm["outputs"] = [_output(each, schemes) for each in algorithm.get("outputs", [])]
+    if shuffled:
+        algorithm["inputs"].reverse()
+        algorithm["outputs"].reverse()
     if engine := algorithm.get("engine"):
         algorithm["engine"] = _engine(engine)
     if "id" in algorithm:

@@ -25,7 +25,7 @@ from tests.build import (
     an_actual,
     an_apply_result,
 )
-from tests.unit.render.reports import many
+from tests.unit.render.reports import kinds, many
 
 Golden = Callable[[str, str], None]
 INK = re.compile(r"\x1b\[[0-9;]+m")
@@ -380,3 +380,9 @@ def test_a_common_change_of_many_jobs_is_told_once() -> None:
 def test_few_jobs_are_told_whole_and_so_are_all_when_asked() -> None:
     assert render_plan(many(20)).count("parameters.lr") == 10
     assert render_plan(many(1000), verbose=1).count("parameters.lr  0.1 → 0.2") == 500
+
+
+def test_what_a_plan_costs_stands_out() -> None:
+    shown = render_plan(kinds(), color=True)
+
+    assert "\x1b[1;33mEstimated cost: 1,234.50 CNY" in shown

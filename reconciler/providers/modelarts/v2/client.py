@@ -26,7 +26,7 @@ from reconciler.providers.exchange import Answer, Authenticator, Effect, Kind, R
 from reconciler.providers.modelarts import errors
 from reconciler.providers.modelarts.calls import Calls, Shape, validated
 from reconciler.providers.modelarts.connecting import open_connection
-from reconciler.providers.modelarts.v2 import mapping, wire
+from reconciler.providers.modelarts.v2 import answers, mapping, wire
 from reconciler.providers.modelarts.v2.dialect import DialectV2
 from reconciler.providers.modelarts.v2.logs import read_logs
 from reconciler.providers.modelarts.v2.paging import LIMIT, read_all, read_matching
@@ -112,7 +112,7 @@ class ModelArtsV2(DialectV2):
     def get(self, job_id: str, version_id: str | None) -> ActualJob:  # noqa: ARG002 - no versions
         """Return a job with its spec."""
         request = self._calls.request("GET", _job_path(job_id))
-        found = self._calls.read(request, wire.JobBack, job=job_id)
+        found = self._calls.read(request, answers.JobBack, job=job_id)
         try:
             return mapping.to_job(found, self._vault)
         except ValidationError:
@@ -131,7 +131,7 @@ class ModelArtsV2(DialectV2):
         body = mapping.to_create(self._vault.reveal(spec), self._settings.workspace_id).body()
         request = self._calls.request("POST", "/training-jobs", body=body, effect=Effect.ONCE)
         with self._vault.kept_out_of_errors(spec):
-            created = self._calls.created(request, wire.JobBack)
+            created = self._calls.created(request, answers.JobBack)
         return mapping.to_row(created, self._vault)
 
     def create_version(self, job_id: str, version_id: str, spec: JobSpec) -> ActualJob:  # noqa: ARG002 - no versions
@@ -197,19 +197,21 @@ class ModelArtsV2(DialectV2):
             return None
         if verdict.kind is Kind.REFUSED:
             raise self._calls.error(verdict, request, job_id)
-        return validated(request, verdict, wire.LogLink).obs_url
+        return validated(request, verdict, answers.LogLink).obs_url
 
     def metrics(self, job_id: str, task: str) -> Mapping[str, Sequence[float]]:
         """Return a task's measures by name, one value a minute; empty while there are none."""
         request = self._calls.request("GET", f"{_job_path(job_id)}/metrics/{quote(task, safe='')}")
-        found = self._unless_none(request, wire.Metrics, job_id)
+        found = self._unless_none(request, answers.Metrics, job_id)
         return {each.metric: each.value for each in found.metrics or ()}
 
-    def events(self, job_id: str) -> Sequence[wire.JobEvent]:
+    def events(self, job_id: str) -> Sequence[answers.JobEvent]:
         """Return the newest things that happened to a job, 100 at most, oldest first."""
         query = {"limit": str(_MOST_EVENTS), "offset": "0", "order": "desc"}
         request = self._calls.request("GET", f"{_job_path(job_id)}/events", query)
-        return tuple(reversed(self._calls.read(request, wire.JobEvents, job=job_id).events or ()))
+        return tuple(
+            reversed(self._calls.read(request, answers.JobEvents, job=job_id).events or ())
+        )
 
     def quota(self) -> Quota | None:
         """Return how many jobs may exist; None from a service that has no such call."""
@@ -219,7 +221,7 @@ class ModelArtsV2(DialectV2):
             return None
         if verdict.kind is Kind.REFUSED:
             raise self._calls.error(verdict, request, None)
-        return mapping.to_quota(validated(request, verdict, wire.QuotaList))
+        return mapping.to_quota(validated(request, verdict, answers.QuotaList))
 
     def is_name_taken(self, name: str) -> bool | None:
         """Tell whether a job of the workspace bears a name; None where that cannot be asked.
@@ -233,14 +235,14 @@ class ModelArtsV2(DialectV2):
             return None
         if verdict.kind is Kind.REFUSED:
             raise self._calls.error(verdict, request, None)
-        return validated(request, verdict, wire.NameCheck).is_duplicate
+        return validated(request, verdict, answers.NameCheck).is_duplicate
 
     def flavors(self) -> Sequence[Flavor]:
         """Return the flavors for training; asked for once."""
         with self._catalog:
             if self._flavors is None:
                 request = self._calls.request("GET", "/training-job-flavors")
-                offered = self._calls.read(request, wire.FlavorList)
+                offered = self._calls.read(request, answers.FlavorList)
                 self._flavors = tuple(mapping.to_flavor(each) for each in offered.flavors)
             return self._flavors
 
@@ -249,7 +251,7 @@ class ModelArtsV2(DialectV2):
         with self._catalog:
             if self._engines is None:
                 request = self._calls.request("GET", "/training-job-engines")
-                offered = self._calls.read(request, wire.EngineList)
+                offered = self._calls.read(request, answers.EngineList)
                 self._engines = tuple(mapping.to_engine(each) for each in offered.items)
             return self._engines
 
@@ -261,7 +263,7 @@ class ModelArtsV2(DialectV2):
         """Drop the connections."""
         self._transport.close()
 
-    def _page(self, offset: int, filters: tuple[wire.Filter, ...] | None = None) -> wire.JobPage:
+    def _page(self, offset: int, filters: tuple[wire.Filter, ...] | None = None) -> answers.JobPage:
         workspace = self._settings.workspace_id
         search = wire.Search(
             offset=offset,
@@ -270,21 +272,21 @@ class ModelArtsV2(DialectV2):
             workspace_id=None if workspace == "0" else workspace,
         )
         request = self._calls.request("POST", "/training-job-searches", body=search.body())
-        return self._calls.read(request, wire.JobPage)
+        return self._calls.read(request, answers.JobPage)
 
     def _is_over(self, job_id: str) -> bool:
         request = self._calls.request("GET", _job_path(job_id))
-        found = self._calls.read(request, wire.JobBack, job=job_id)
+        found = self._calls.read(request, answers.JobBack, job=job_id)
         status = mapping.to_status(found.status.phase)
         return status.is_final or status is Status.STOPPING
 
     def _tasks(self, job_id: str) -> Sequence[str]:
         request = self._calls.request("GET", _job_path(job_id))
-        return self._calls.read(request, wire.JobBack, job=job_id).status.task_names
+        return self._calls.read(request, answers.JobBack, job=job_id).status.task_names
 
-    def _of_task(self, job_id: str, path: str) -> wire.LogPreview:
+    def _of_task(self, job_id: str, path: str) -> answers.LogPreview:
         request = self._calls.request("GET", f"{_job_path(job_id)}/{path}")
-        return self._unless_none(request, wire.LogPreview, job_id)
+        return self._unless_none(request, answers.LogPreview, job_id)
 
     def _unless_none(self, request: Request, shape: type[Shape], job_id: str) -> Shape:
         """Read an answer about logs or metrics; an empty one while there are none.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.errors import ProviderError
 from reconciler.model.platform import LogChunk
-from reconciler.providers.modelarts.v2.wire import LogPreview
+from reconciler.providers.modelarts.v2.answers import LogPreview
 
 FetchPreview = Callable[[str], LogPreview]
 """Returns the end of a task's log, 5 MB at most."""

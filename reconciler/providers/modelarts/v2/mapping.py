@@ -21,7 +21,7 @@ from reconciler.model.spec import (
     Output,
     Volume,
 )
-from reconciler.providers.modelarts.v2 import wire
+from reconciler.providers.modelarts.v2 import answers, wire
 from reconciler.providers.modelarts.values import file, folder, to_time
 
 _SEALS_NOTHING = Vault()
@@ -56,7 +56,7 @@ def to_create(spec: JobSpec, workspace_id: str = "0") -> wire.JobCreate:
     )
 
 
-def to_job(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
+def to_job(job: answers.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
     """Return a job with its spec; `ValidationError` when its configuration makes no sense.
 
     What the vault knows to be secret is sealed.
@@ -64,7 +64,7 @@ def to_job(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
     return _actual(job, vault.hide(to_spec(job)))
 
 
-def to_row(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
+def to_row(job: answers.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
     """Return a job of the list, without a spec when its configuration makes no sense."""
     try:
         return to_job(job, vault)
@@ -72,11 +72,11 @@ def to_row(job: wire.JobBack, vault: Vault = _SEALS_NOTHING) -> ActualJob:
         return _actual(job, None)
 
 
-def to_spec(job: wire.JobBack) -> JobSpec:
+def to_spec(job: answers.JobBack) -> JobSpec:
     """Return the configuration of a job; `ValidationError` when it makes no sense."""
-    algorithm = wire.AlgorithmBack.model_validate(job.algorithm)
-    settings = wire.SettingsBack.model_validate(job.spec)
-    engine = algorithm.engine or wire.EngineBack()
+    algorithm = answers.AlgorithmBack.model_validate(job.algorithm)
+    settings = answers.SettingsBack.model_validate(job.spec)
+    engine = algorithm.engine or answers.EngineBack()
     resource = settings.resource
     logs = settings.log_export_path
     return JobSpec(
@@ -93,8 +93,8 @@ def to_spec(job: wire.JobBack) -> JobSpec:
         boot_file=file(algorithm.boot_file),
         parameters={each.name: each.value for each in algorithm.parameters or ()},
         environment=algorithm.environments or {},
-        inputs=tuple(_from_input(each) for each in algorithm.inputs or ()),
-        outputs=tuple(_from_outputs(algorithm.outputs or ())),
+        inputs=tuple(_from_input(each) for each in _in_order(INPUT, algorithm.inputs or ())),
+        outputs=tuple(_from_outputs(_in_order(OUTPUT, algorithm.outputs or ()))),
         log_dir=folder(logs.obs_url) if logs else None,
         volumes=tuple(_from_volumes(settings.volumes or ())),
         notification=_from_notification(settings.notification),
@@ -104,11 +104,11 @@ def to_spec(job: wire.JobBack) -> JobSpec:
     )
 
 
-def to_flavor(row: wire.FlavorRow) -> Flavor:
+def to_flavor(row: answers.FlavorRow) -> Flavor:
     """Return a flavor on offer; version 2 does not say whether it is sold out."""
-    info = row.flavor_info or wire.FlavorInfo()
-    memory = info.memory or wire.Memory()
-    cards = info.gpu or info.npu or wire.Gpu()
+    info = row.flavor_info or answers.FlavorInfo()
+    memory = info.memory or answers.Memory()
+    cards = info.gpu or info.npu or answers.Gpu()
     return Flavor(
         code=row.flavor_id,
         id=row.flavor_id,
@@ -120,12 +120,12 @@ def to_flavor(row: wire.FlavorRow) -> Flavor:
     )
 
 
-def to_engine(row: wire.EngineRow) -> EngineOffer:
+def to_engine(row: answers.EngineRow) -> EngineOffer:
     """Return a preset engine on offer."""
     return EngineOffer(id=row.engine_id, name=row.engine_name, version=row.engine_version)
 
 
-def to_quota(quotas: wire.QuotaList) -> Quota | None:
+def to_quota(quotas: answers.QuotaList) -> Quota | None:
     """Return how many jobs may exist, if the answer says so."""
     for each in quotas.quotas or ():
         if each.resource == "job-num" and each.quota is not None and each.used is not None:
@@ -138,7 +138,7 @@ def to_status(phase: object) -> Status:
     return PHASES.get(phase, Status.UNKNOWN) if isinstance(phase, str) else Status.UNKNOWN
 
 
-def _actual(job: wire.JobBack, spec: JobSpec | None) -> ActualJob:
+def _actual(job: answers.JobBack, spec: JobSpec | None) -> ActualJob:
     return ActualJob(
         job_id=job.metadata.id,
         name=job.metadata.name,
@@ -244,7 +244,7 @@ def _to_volume(volume: Volume) -> wire.Volume:
             return wire.Volume(nfs=mount)
 
 
-def _from_engine(engine: wire.EngineBack) -> Engine | None:
+def _from_engine(engine: answers.EngineBack) -> Engine | None:
     if not (engine.engine_id or engine.engine_name or engine.engine_version):
         return None
     return Engine(
@@ -254,7 +254,7 @@ def _from_engine(engine: wire.EngineBack) -> Engine | None:
     )
 
 
-def _from_algorithm(algorithm: wire.AlgorithmBack) -> Algorithm | None:
+def _from_algorithm(algorithm: answers.AlgorithmBack) -> Algorithm | None:
     if not (algorithm.id or algorithm.subscription_id or algorithm.item_version_id):
         return None
     return Algorithm(
@@ -264,8 +264,18 @@ def _from_algorithm(algorithm: wire.AlgorithmBack) -> Algorithm | None:
     )
 
 
-def _from_input(channel: wire.ChannelBack) -> Input:
-    remote = channel.remote or wire.RemoteBack()
+def _in_order(
+    default: str, channels: Sequence[answers.ChannelBack]
+) -> Sequence[answers.ChannelBack]:
+    """Put those that we named back into their order among themselves; none is promised."""
+    numbers = {_numbered(default, number): number for number in range(1, 2 * len(channels) + 2)}
+    ours = (each for each in channels if each.name in numbers)
+    ordered = iter(sorted(ours, key=lambda each: numbers[each.name or ""]))
+    return [next(ordered) if each.name in numbers else each for each in channels]
+
+
+def _from_input(channel: answers.ChannelBack) -> Input:
+    remote = channel.remote or answers.RemoteBack()
     if remote.dataset and remote.dataset.id:
         return Input(
             dataset_id=remote.dataset.id,
@@ -276,14 +286,14 @@ def _from_input(channel: wire.ChannelBack) -> Input:
     return Input(path=path, name=channel.name or None)
 
 
-def _from_outputs(channels: Iterable[wire.ChannelBack]) -> Iterable[Output]:
+def _from_outputs(channels: Iterable[answers.ChannelBack]) -> Iterable[Output]:
     for channel in channels:
-        remote = channel.remote or wire.RemoteBack()
+        remote = channel.remote or answers.RemoteBack()
         path = folder(remote.obs.obs_url) if remote.obs else None
         yield Output(path=path or "", name=channel.name or None)
 
 
-def _from_volumes(volumes: Iterable[wire.VolumeBack]) -> Iterable[Volume]:
+def _from_volumes(volumes: Iterable[answers.VolumeBack]) -> Iterable[Volume]:
     for each in volumes:
         if nfs := each.nfs:
             source, target = nfs.nfs_server_path or "", nfs.local_path or ""
@@ -294,13 +304,13 @@ def _from_volumes(volumes: Iterable[wire.VolumeBack]) -> Iterable[Volume]:
             yield Volume(type="obs", source=obs.obs_path or "", target=obs.local_path or "")
 
 
-def _from_notification(told: wire.NotificationBack | None) -> Notification | None:
+def _from_notification(told: answers.NotificationBack | None) -> Notification | None:
     if told is None or not (told.topic_urn or told.events):
         return None
     return Notification(topic_urn=told.topic_urn or "", events=told.events or ())
 
 
-def _from_auto_stop(stop: wire.AutoStopBack | None) -> int | None:
+def _from_auto_stop(stop: answers.AutoStopBack | None) -> int | None:
     """Return the hours; another unit is none that we ever send, and is left aside."""
     if stop is None or (stop.time_unit or "HOURS").upper() != "HOURS":
         return None

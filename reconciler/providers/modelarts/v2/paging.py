@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from reconciler.errors import InvalidAnswerError
-from reconciler.providers.modelarts.v2.wire import JobBack, JobPage
+from reconciler.providers.modelarts.v2.answers import JobBack, JobPage
 
 LIMIT = 50
 """The most jobs that a page may have."""
