@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.reliability.figures import FIGURES
-from tests.servers import object_store, postgres_server
+from tests.servers import object_server, object_store, postgres_server
 
-__all__ = ["object_store", "postgres_server"]
+__all__ = ["object_server", "object_store", "postgres_server"]
 
 SCALE = float(os.environ.get("RECONCILER_TEST_SCALE", "1"))
 """How many times as many cases the heavy suites run; 1 takes minutes, 1000 a night."""

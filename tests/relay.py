@@ -49,6 +49,7 @@ class Relay:
         self.chooses: Chooses = lambda _number, _data: None
         self.is_down = False
         self.on_unanswered: Callable[[], None] = lambda: None
+        self.rewrites: Callable[[bytes], bytes] = lambda data: data
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -115,7 +116,7 @@ class Relay:
                     if key.fileobj is client:
                         if not is_asking:
                             is_asking, fault = True, self._count(data)
-                        if not _forward(client, server, data, fault):
+                        if not _forward(client, server, self.rewrites(data), fault):
                             return
                     else:
                         is_asking = False

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -148,13 +148,14 @@ def start_postgres() -> PostgresServer | None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> PostgresServer:
+def postgres_server() -> Iterator[PostgresServer]:
     """Give the PostgreSQL server of this run, or end the test loudly."""
     server = start_postgres()
     if server is None:
         unavailable("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
     assert server is not None
-    return server
+    yield server
+    server.remove()
 
 
 BUCKET = "team"
@@ -220,9 +221,17 @@ def start_object_store() -> ObjectStore:
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "no-secret-at-all"}
 
 
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[ObjectStore]:
+    """Give the S3 server of this run."""
+    store = start_object_store()
+    yield store
+    store.remove()
+
+
 @pytest.fixture
-def object_store(monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def object_store(object_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """Give the S3 server of this run, and the credentials for it."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    return start_object_store()
+    return object_server

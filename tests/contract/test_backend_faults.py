@@ -7,6 +7,7 @@ the one write that was under way, whole. And whoever lost the lock can write no 
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -21,15 +22,16 @@ import pytest
 from reconciler.backends import leases
 from reconciler.backends.base import Backend, StateWriter
 from reconciler.backends.objects import ObjectsBackend
-from reconciler.backends.postgres import PostgresBackend
+from reconciler.backends.postgres import PostgresBackend, PostgresSession
+from reconciler.backends.segments import SegmentWriter
 from reconciler.backends.url import open_backend
-from reconciler.errors import StateError, StateLockedError
+from reconciler.errors import StateError, StateLockedError, StateVersionError
 from reconciler.model.address import Address
 from reconciler.model.state import Entry, Recorded, State, fold
 from tests.build import LINEAGE, a_record, a_spec
 from tests.conftest import SCALE
 from tests.relay import Fault, Relay
-from tests.servers import BUCKET
+from tests.servers import BUCKET, ObjectStore, PostgresServer
 
 STACK = "vision"
 EMPTY = State(stack=STACK, lineage=LINEAGE, salt="5a" * 16)
@@ -309,3 +311,82 @@ def test_a_killed_process_frees_its_lock(remote: Remote) -> None:
 
     assert waited < 10
     assert remote.direct().read() == fold(EMPTY, [*a_group(1), *a_group(2)])
+
+
+@pytest.mark.parametrize("write", ["append", "checkpoint"])
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        pytest.param(
+            "UPDATE {s}.stack SET fence = fence + 1", "lock of the state was lost", id="fence"
+        ),
+        pytest.param("SELECT pg_advisory_unlock_all()", "lock does not hold", id="lock"),
+    ],
+)
+def test_a_session_writes_only_with_its_lock_and_the_last_fencing_number(
+    postgres_server: PostgresServer, loss: str, words: str, write: str
+) -> None:
+    url = f"{postgres_server.url()}?schema=s{uuid.uuid4().hex}"
+    backend = open_backend(url, STACK, Path())
+    assert isinstance(backend, PostgresBackend)
+    with backend.lock(command="apply") as writer:
+        writer.checkpoint(EMPTY)
+        assert isinstance(writer, SegmentWriter)
+        assert isinstance(writer._session, PostgresSession)
+        assert writer._session._connection
+        writer._session._connection.execute(backend.place.query(loss))
+        with pytest.raises(StateError, match=words):
+            writer.append(a_group(1)) if write == "append" else writer.checkpoint(EMPTY)
+
+    assert backend.read() == EMPTY
+    assert len(backend.history()) == 1
+
+
+def test_tables_of_a_newer_version_are_refused(postgres_server: PostgresServer) -> None:
+    schema = f"s{uuid.uuid4().hex}"
+    backend = open_backend(f"{postgres_server.url()}?schema={schema}", STACK, Path())
+    with backend.lock(command="apply") as writer:
+        writer.checkpoint(EMPTY)
+    postgres_server.execute(f"INSERT INTO {schema}.migration (version) VALUES (99)")
+
+    with pytest.raises(StateVersionError, match="newer reconciler"):
+        backend.read()
+    with pytest.raises(StateVersionError), backend.lock(command="apply"):
+        pytest.fail("tables that nobody here knows")
+
+
+def test_the_documented_grants_suffice(postgres_server: PostgresServer) -> None:
+    schema, role = f"s{uuid.uuid4().hex}", f"r{uuid.uuid4().hex}"
+    owner = open_backend(f"{postgres_server.url()}?schema={schema}", STACK, Path())
+    with owner.lock(command="apply") as writer:
+        writer.checkpoint(EMPTY)
+    postgres_server.execute(f"CREATE ROLE {role} LOGIN")
+    other = open_backend(f"{postgres_server.url(user=role)}?schema={schema}", STACK, Path())
+    with pytest.raises(StateError, match="permission denied"):
+        other.read()
+
+    page = (Path(__file__).parents[2] / "docs/backends.md").read_text()
+    grants = re.findall(r"^    (GRANT .* TO ml_apply;)$", page, re.MULTILINE)
+    assert len(grants) == 4
+    for each in grants:
+        postgres_server.execute(each.replace("ml_apply", role).replace("reconciler", schema))
+
+    with other.lock(command="apply") as writer:
+        for number in range(12):
+            writer.append(a_group(number))
+            writer.checkpoint(fold(EMPTY, [e for n in range(number + 1) for e in a_group(n)]))
+    assert len(owner.history()) == 11
+
+
+def test_a_store_that_ignores_conditions_is_refused(object_store: ObjectStore) -> None:
+    def ignoring(data: bytes) -> bytes:
+        return re.sub(rb"(?i)\r\n(if-none-match|if-match):", rb"\r\nx-ignored:", data)
+
+    with Relay(object_store.port) as relay:
+        relay.rewrites = ignoring
+        url = object_store.url(uuid.uuid4().hex, port=relay.port)
+        with (
+            pytest.raises(StateError, match="conditions of a write"),
+            open_backend(url, STACK, Path()).lock(command="apply"),
+        ):
+            pytest.fail("a lock that does not hold")

@@ -23,7 +23,7 @@ from tests.relay import Fault, Relay
 from tests.reliability.figures import Figures
 from tests.reliability.forks import Ended, Forks, Run
 from tests.reliability.invariants import Problem, Verdicts, is_created, speech
-from tests.servers import BUCKET, CREDENTIALS, start_object_store
+from tests.servers import BUCKET, CREDENTIALS
 
 BEFORE = definition(job("deleted") + job("kept") + job("replaced", round="1") + job("updated"))
 WANTED = definition(
@@ -108,10 +108,8 @@ class Place:
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    if request.param == "s3":
-        server = start_object_store()
-    else:
-        server = request.getfixturevalue("postgres_server")
+    name = "object_server" if request.param == "s3" else "postgres_server"
+    server = request.getfixturevalue(name)
     with (
         Relay(server.port) as relay,
         a_world(tmp_path_factory.mktemp(request.param)) as world,

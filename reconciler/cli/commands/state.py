@@ -132,7 +132,12 @@ def history(settings: Settings) -> None:
 
 @command.command()
 @options.option(
-    "--to", "target", metavar="URL", required=True, help="Where the state shall be kept."
+    "--to",
+    "target",
+    metavar="URL",
+    required=True,
+    envvar="RECONCILER_STATE_TO",
+    help="Where the state shall be kept.",
 )
 @options.definition_options
 @options.state_options
