@@ -281,7 +281,7 @@ class World:
             if job and record.spec != wanted.spec:
                 raise ViolationError(f"lost: {address} is recorded with another description")
             if job is None:
-                if record.job_id not in self.succeeded:
+                if record.job_id not in self.succeeded and not record.expired:
                     raise ViolationError(f"lost: {address} is gone, and never succeeded")
             elif job.spec is None or fixed(job.spec) != fixed(wanted.spec):
                 raise ViolationError(
@@ -308,12 +308,28 @@ def _is_to_follow(done: Plan, left: Plan) -> bool:
     )
 
 
+def defined(stack: Stack) -> dict[Address, DesiredJob]:
+    """Return the jobs as a definition may hold them: what one depends on is there, and no circle.
+
+    An earlier address is never made to wait for a later one.
+    """
+    return {
+        address: replace(
+            job,
+            depends_on=tuple(
+                each for each in job.depends_on if each < address and each in stack.desired
+            ),
+        )
+        for address, job in stack.desired.items()
+    }
+
+
 def request(stack: Stack, **overrides: object) -> Request:
     """Return a request for what the stack's definition says now; it may interrupt what runs."""
     fresh = Request(
         stack="test",
         platform=PLATFORM,
-        desired=dict(stack.desired),
+        desired=defined(stack),
         consent=Consent(interrupt_running=True, mass_delete=True),
         command="apply",
     )

@@ -1,6 +1,7 @@
 """What users, strangers and the platform do in a random history, and what holds after each step."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -30,6 +31,8 @@ LIFECYCLES = [
     Lifecycle(on_failure="retry", max_attempts=3, protect=True),
     Lifecycle(on_missing="recreate"),
     Lifecycle(on_missing="error"),
+    Lifecycle(ttl_after_finished=30),
+    Lifecycle(on_failure="retry", max_attempts=2, ttl_after_finished=30),
 ]
 EDITS = [
     *(("name", name) for name in NAMES),
@@ -40,6 +43,7 @@ EDITS = [
     ("drop", None),
     ("drop", None),
     *(("key", address) for address in ADDRESSES),
+    *(("needs", address) for address in ADDRESSES[:2]),
 ]
 KINDS = [
     *("die before", "die after", "torn", "lost before", "lost after", "late"),
@@ -142,17 +146,19 @@ class Histories(RuleBasedStateMachine):
         if what == "key":
             wanted.pop(address, None)
             address = Address(str(value))
-            job = DesiredJob(address, job.spec, job.lifecycle)
+            job = replace(job, address=address)
         elif what == "name":
             for other in [each for each in wanted.values() if each.spec.name == value]:
                 swapped = other.spec.model_copy(update={"name": job.spec.name})
-                wanted[other.address] = DesiredJob(other.address, swapped, other.lifecycle)
+                wanted[other.address] = replace(other, spec=swapped)
         if what == "lifecycle":
             assert isinstance(value, Lifecycle)
-            job = DesiredJob(address, job.spec, value)
+            job = replace(job, lifecycle=value)
+        elif what == "needs":
+            job = replace(job, depends_on=() if job.depends_on else (Address(str(value)),))
         elif what != "key":
             update = {"parameters": {"lr": value}} if what == "lr" else {what: value}
-            job = DesiredJob(address, job.spec.model_copy(update=update), job.lifecycle)
+            job = replace(job, spec=job.spec.model_copy(update=update))
         wanted[address] = job
 
     # What users run.
