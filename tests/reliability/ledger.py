@@ -296,6 +296,8 @@ class Ledger:
             return  # what an interrupted run was approved to replace is completed
         if self.succeeded[record.job_id or ""] != record.version_id:
             return
+        if action.reason == Reason.DEPENDENCY_REPLACED:
+            return
         same = fixed(record.spec) == fixed(wanted.spec)
         there = record.job_id in self.versions
         moved = there and self.versions[record.job_id or ""] != record.version_id

@@ -35,6 +35,8 @@ LIFECYCLES = [
     Lifecycle(on_change="new_version"),
     Lifecycle(on_change="keep"),
     Lifecycle(on_change="keep", ttl_after_finished=0),
+    Lifecycle(ttl_after_finished=30),
+    Lifecycle(on_failure="retry", max_attempts=2, ttl_after_finished=30),
 ]
 EDITS = [
     *(("name", name) for name in NAMES),

@@ -29,16 +29,44 @@ MUTATIONS = (
     Mutation(
         "intent never written",
         EXECUTOR,
-        "        self.journal.append(Opened(intent=intent))\n",
-        "",
+        "        self.journal.append(Opened(intent=intent))\n        return intent\n",
+        "        return intent\n",
         KILLS,
     ),
     Mutation(
         "create: outcome not recorded",
         EXECUTOR,
-        "        self.journal.append(Recorded(address=intent.address, record=record))\n",
-        "",
+        """        self.journal.append(Recorded(address=intent.address, record=record))
+        return record
+
+    def _delete(
+""".rstrip("\n"),
+        """        return record
+
+    def _delete(
+""".rstrip("\n"),
         CREATING,
+    ),
+    Mutation(
+        "version: outcome not recorded",
+        EXECUTOR,
+        """        self.journal.append(Recorded(address=intent.address, record=record))
+        return record
+
+    def _go_on_once_gone(
+""".rstrip("\n"),
+        """        return record
+
+    def _go_on_once_gone(
+""".rstrip("\n"),
+        ENGINE,
+    ),
+    Mutation(
+        "version: sent again after a lost answer",
+        "reconciler/engine/versioning.py",
+        "            return self._after_lost_answer(lost)\n",
+        "            made = provider.create_version(job_id, self.intent.version_id, result.spec)\n",
+        ENGINE,
     ),
     Mutation(
         "replace: first half not recorded",

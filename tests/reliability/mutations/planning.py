@@ -4,6 +4,7 @@ from tests.reliability.mutations.mutation import Mutation
 
 STATE = "reconciler/model/state.py"
 RECOVERY = "reconciler/planning/recovery.py"
+ACTIONS = "reconciler/planning/actions.py"
 DECIDE = "reconciler/planning/decide.py"
 PLANNER = "reconciler/planning/planner.py"
 GUARDS = "reconciler/planning/guards.py"
@@ -25,7 +26,7 @@ MUTATIONS = (
             ),
             (
                 "recorded",
-                "records[address] = _with_known_outcome(record, records.get(address))",
+                "records[address] = _following(_with_known_outcome(record, known), known)",
                 "pass",
             ),
             (
@@ -43,6 +44,7 @@ MUTATIONS = (
                 'records[address] = known.model_copy(update={"outcome": outcome})',
                 "pass",
             ),
+            ("kept aside", "records[aside] = _superseded(known, record)", "pass"),
             ("moved", "records[target] = records.pop(source)", "pass"),
             ("moved intents", "                if source in intents:\n", "                if 0:\n"),
             ("bound", "                platform = identity\n", "                pass\n"),
@@ -66,9 +68,20 @@ MUTATIONS = (
     Mutation(
         "recovery: any job of that name is ours",
         RECOVERY,
-        "        if any(change.forces_replace for change in drift_changes("
-        "intent.result.spec, job.spec)):\n",
-        "        if False:\n",
+        """            continue
+        if any(change.forces_replace for change in drift_changes(intent.result.spec, job.spec)):
+            continue
+        return with_ids(intent.result, job)
+    return None
+
+
+def _find_our_version(""",
+        """            continue
+        return with_ids(intent.result, job)
+    return None
+
+
+def _find_our_version(""",
         ("tests/unit/planning/test_recovery.py",),
     ),
     Mutation(
@@ -102,23 +115,23 @@ MUTATIONS = (
     # Deciding.
     Mutation(
         "decide: retry counter not kept",
-        DECIDE,
-        "        result=_result(desired, attempt),\n",
-        "        result=_result(desired),\n",
+        ACTIONS,
+        'overrides.pop("attempt", 1)',
+        '0 * overrides.pop("attempt", 1) + 1',
         PLANNING,
     ),
     Mutation(
         "decide: protected jobs retried",
         DECIDE,
-        "        and not (record.protect or desired.lifecycle.protect)\n",
-        "",
+        "        and not _is_protected(desired, record)\n    )\n",
+        "    )\n",
         PLANNING,
     ),
     Mutation(
         "decide: finished jobs paid for again",
         DECIDE,
-        '        case "accept_finished" | "error" if finished:\n',
-        '        case "accept_finished" | "error" if not finished:\n',
+        '        case "accept_finished" | "error" if record.has_succeeded:\n',
+        '        case "accept_finished" | "error" if not record.has_succeeded:\n',
         PLANNING,
     ),
     Mutation(
@@ -130,15 +143,15 @@ MUTATIONS = (
     ),
     Mutation(
         "decide: adopts what differs",
-        DECIDE,
-        "allowed and actual.spec is not None and not _forces_replace(differences)",
+        ACTIONS,
+        "allowed and actual.spec is not None and not forces_replace(differences)",
         "allowed",
         PLANNING,
     ),
     Mutation(
         "planner: does not wait for the name",
         PLANNER,
-        "        return _after(action, owner)\n",
+        "        return action if action.waits else _after(action, owner)\n",
         "        return action\n",
         PLANNING,
     ),
