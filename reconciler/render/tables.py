@@ -34,6 +34,7 @@ class _Column:
     """A column of clean texts; `meanings` says in which ink each one is.
 
     `rank` orders what gives way when the width does not suffice: the highest goes first, 0 stays.
+    What is `whole` is never cut, since people copy it into their next command.
     """
 
     title: str
@@ -41,6 +42,7 @@ class _Column:
     rank: int = 0
     right: bool = False
     meanings: Sequence[str] = ()
+    whole: bool = False
 
     @property
     def width(self) -> int:
@@ -135,7 +137,7 @@ def render_history(
     if not snapshots:
         return _text(["No earlier snapshots are stored."])
     columns = [
-        _Column("SNAPSHOT", [clean(each.name) for each in snapshots]),
+        _Column("SNAPSHOT", [clean(each.name) for each in snapshots], whole=True),
         _Column("SERIAL", [str(each.serial) for each in snapshots], 1, right=True),
         _Column("JOBS", [f"{each.jobs:,}" for each in snapshots], 2, right=True),
         _Column("SAVED", [format_time(each.saved_at) for each in snapshots], 3),
@@ -225,7 +227,7 @@ def _past(run: PastRun) -> str:
 def _table(columns: Sequence[_Column], width: int, style: Style) -> list[str]:
     kept = _fitting(columns, width)
     others = sum(column.width + _GAP for column in kept[1:])
-    first = min(kept[0].width, max(width - others, 8))
+    first = kept[0].width if kept[0].whole else min(kept[0].width, max(width - others, 8))
     widths = [first, *(column.width for column in kept[1:])]
     header = style.paint("heading", _row([column.title for column in kept], kept, widths))
     lines = [header]
@@ -238,7 +240,7 @@ def _table(columns: Sequence[_Column], width: int, style: Style) -> list[str]:
 def _fitting(columns: Sequence[_Column], width: int) -> list[_Column]:
     """Leave out columns, the highest rank first, until the first has room for what it says."""
     kept = list(columns)
-    needed = min(kept[0].width, _LEAST)
+    needed = kept[0].width if kept[0].whole else min(kept[0].width, _LEAST)
     while needed + sum(column.width + _GAP for column in kept[1:]) > width:
         last = max(kept, key=lambda column: column.rank)
         if last.rank == 0:
