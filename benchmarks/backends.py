@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.scene import definition, platform, reconciler, run
@@ -36,7 +37,10 @@ def main(jobs: int = 1000, rounds: int = 3) -> None:
     """Measure the backends in turns, so that a busy moment meets all of them."""
     os.environ |= CREDENTIALS
     store, database = start_object_store(), start_postgres()
-    urls = {"file": lambda: "file:state", "s3": lambda: store.url(uuid.uuid4().hex)}
+    urls: dict[str, Callable[[], str]] = {
+        "file": lambda: "file:state",
+        "s3": lambda: store.url(uuid.uuid4().hex),
+    }
     if database is not None:
         urls["postgresql"] = lambda: f"{database.url()}?schema=s{uuid.uuid4().hex}"
     walls: dict[str, list[float]] = {name: [] for name in urls}

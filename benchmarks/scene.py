@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +134,9 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def repeated(times: int, action: Callable[[], Run]) -> list[Run]:
-    """Do something several times."""
-    return [action() for _ in range(times)]
+def repeated(times: int, command: Sequence[str], folder: Path) -> list[Run]:
+    """Run a command several times."""
+    return [run(command, folder) for _ in range(times)]
 
 
 def spread(values: Sequence[float], unit: str = "s") -> str:

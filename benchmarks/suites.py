@@ -31,7 +31,7 @@ def startup(_jobs: Sequence[int], repeat: int) -> Counts:
         libraries = [sys.executable, "-c", "import click, pydantic, yaml, requests"]
         commands = [reconciler("--version"), reconciler("--help"), reconciler("schema")]
         for command in (bare, libraries, *commands):
-            runs = repeated(repeat, lambda command=command: run(command, folder))
+            runs = repeated(repeat, command, folder)
             rows.append(_timed(" ".join([Path(command[0]).name, *command[1:]])[:60], runs))
     table("Start-up", ("command", "wall", "cpu", "peak"), rows)
     return None
@@ -49,7 +49,7 @@ def plan(jobs: Sequence[int], repeat: int) -> Counts:
                 rows.append((f"{count:,}", "from nothing", *_timed("", fresh)[1:], ""))
                 _require(run(reconciler("apply", "--auto-approve", "-q"), folder))
                 before = served.requests()
-                runs = repeated(repeat, lambda folder=folder: run(reconciler("plan"), folder))
+                runs = repeated(repeat, reconciler("plan"), folder)
                 asked = (served.requests() - before) / repeat
                 rows.append((f"{count:,}", "no change", *_timed("", runs)[1:], f"{asked:.0f}"))
                 costs.append((count, min(each.cpu for each in runs)))
@@ -57,7 +57,7 @@ def plan(jobs: Sequence[int], repeat: int) -> Counts:
                     count, served.port, changed=max(1, count // 100), api=api
                 )
                 definition.write_text(changed)
-                runs = repeated(repeat, lambda folder=folder: run(reconciler("plan"), folder))
+                runs = repeated(repeat, reconciler("plan"), folder)
                 rows.append((f"{count:,}", "1 % changed", *_timed("", runs)[1:], ""))
         table(f"Plan, {api}", ("jobs", "what", "wall", "cpu", "peak", "requests"), rows)
         _tell_growth(costs)

@@ -3,11 +3,18 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from reconciler.definition.problems import suggest
 from reconciler.definition.shapes import ANY_TEXT, BROKEN, Broken, Scope, Shape
 from reconciler.definition.tree import ListNode, MappingNode, Mark, Value, kind_of, quote
+
+
+@lru_cache(maxsize=1024)
+def _is_name(names: re.Pattern[str], key: str) -> bool:
+    """Tell whether a name is allowed; remembered, since most names stand in every job."""
+    return names.fullmatch(key) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Texts:
             return _not_a_mapping(value, mark, scope, name)
         result: dict[str, Any] = {}
         for key, item, key_mark, at in value.entries():
-            if not self.names.fullmatch(key):
+            if not _is_name(self.names, key):
                 self._refuse_name(key, key_mark, scope, name)
                 continue
             if item is None:

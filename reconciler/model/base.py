@@ -18,6 +18,13 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def __eq__(self, other: object) -> bool:
+        """Compare field by field; at once where no cached property stands in the way."""
+        if type(self) is not type(other):
+            return NotImplemented
+        mine, theirs = self.__dict__, other.__dict__
+        return mine == theirs or all(mine[name] == theirs[name] for name in type(self).model_fields)
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy without the cached properties: they were computed from the old fields."""
         copied = super().model_copy(update=update, deep=deep)
