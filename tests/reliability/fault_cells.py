@@ -15,6 +15,7 @@ LOGIN_REFUSED = "The login was refused"
 REFUSED = "The platform refuses"
 NONSENSE = "The platform's answer makes no sense"
 NO_SUCH_JOB = "There is no job"
+NO_LOG = "No log any more"
 
 
 class Sort(Enum):
@@ -330,6 +331,9 @@ _OUTCOMES = {
     ("delete in apply", "404 of the service"): "Deletion takes too long",
     ("delete for a replacement in apply", "404 of the service"): "Deletion takes too long",
     ("details in apply", "404 of the service"): "The plan has errors: nothing was changed",
+    ("log names in logs", "404 of the service"): NO_LOG,
+    ("log text in logs", "404 of the service"): NO_LOG,
+    ("versions in logs", "404 of the service"): NO_LOG,
     ("details in adopt", "404 of the service"): "Job differs from the definition",
 }
 """Where a pair leads to something else than its parts would."""

@@ -24,7 +24,7 @@ from reconciler.errors import (
 )
 from reconciler.model.address import Address, is_aside, owner_of
 from reconciler.model.job import DesiredJob
-from reconciler.model.plan import ActionKind, Plan, Reason
+from reconciler.model.plan import Action, ActionKind, Plan, Reason
 from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.model.spec import JobSpec
 from reconciler.planning.guards import Consent
@@ -301,7 +301,7 @@ class World:
 def _is_to_follow(done: Plan, left: Plan) -> bool:
     """Tell whether what is left follows by the rules from what was done: what a protection held
     back when it was lifted, the retry of a failed job that was adopted, and the end of a finished
-    one that was adopted or kept."""
+    one that was adopted or kept, or whose time was over only while the apply went on."""
     lifted = any(
         change.path == "lifecycle.protect" and change.before
         for action in done.actions
@@ -310,9 +310,14 @@ def _is_to_follow(done: Plan, left: Plan) -> bool:
     adopted = {each.address for each in done.actions if each.kind is ActionKind.ADOPT}
     return lifted or all(
         (each.address in adopted and each.reason.startswith((Reason.RETRY, Reason.EXPIRED)))
-        or (is_aside(each.address) and each.reason == Reason.EXPIRED)
+        or (each.reason == Reason.EXPIRED and (is_aside(each.address) or _took_time(each)))
         for each in left.actions
     )
+
+
+def _took_time(expiry: Action) -> bool:
+    """Tell whether a job expires some time after its end, and not with it."""
+    return expiry.result is not None and bool(expiry.result.ttl_after_finished)
 
 
 def request(stack: Stack, **overrides: object) -> Request:

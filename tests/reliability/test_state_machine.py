@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import SCALE
 from tests.reliability.figures import Figures
+from tests.reliability.histories.rules import Histories
 from tests.reliability.histories.run import run_histories, run_shards
 from tests.reliability.histories.shrink import column, replay, show, shrink
 from tests.reliability.ledger import Ledger, ViolationError
@@ -53,6 +54,18 @@ def test_what_goes_wrong_is_told_by_a_history_of_few_steps() -> None:
     assert told.column == "unapproved"
     assert "a delete of" in told.wrong
     assert told.wrong.count("\n    (") <= 3
+
+
+def test_what_goes_wrong_at_the_end_is_told_by_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(machine: Histories) -> None:
+        raise ViolationError("lost: the end")
+
+    monkeypatch.setattr(Histories, "finish", fail)
+
+    told = run_histories(20, 1)
+
+    assert told.column == "lost"
+    assert told.wrong.count("\n    (") == 1
 
 
 @pytest.mark.usefixtures("strict")

@@ -45,9 +45,15 @@ def run_histories(sequences: int, number: int) -> Told:
     class Seeded(Histories):
         def teardown(self) -> None:
             """Keep the program of a history that does not come to a good end."""
-            failed[:] = [self.program]
-            super().teardown()
-            failed.clear()
+            is_wrong = isinstance(sys.exception(), Exception)
+            try:
+                super().teardown()
+            except Exception:
+                is_wrong = True
+                raise
+            finally:
+                if is_wrong:
+                    failed.append(self.program)
 
     Histories.sequences = Histories.steps = 0
     try:
@@ -64,7 +70,7 @@ def run_histories(sequences: int, number: int) -> Told:
             ),
         )
     except Exception as wrong:  # noqa: BLE001 - whatever it is, it is what was looked for
-        return _told(failed[0] if failed else [], wrong)
+        return _told(failed[-1] if failed else [], wrong)
     return Told(Histories.sequences, Histories.steps)
 
 
