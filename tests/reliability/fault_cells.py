@@ -1,12 +1,13 @@
-"""The fault matrix as data: which request, what happens to it, and what must come of it."""
+"""The fault matrix as data: what happens to a request, and what must come of it."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Any, Literal
 
-Story = Literal["apply", "wait", "stop", "logs", "adopt"]
+from tests.reliability.fault_calls import CALLS, Call, Sort
+from tests.reliability.seen import Api
+
 SUCCESS = ""
 """The outcome of a run that gets over its fault; any other outcome is a message's first line."""
 NOT_ALLOWED = "The platform does not allow this"
@@ -16,37 +17,6 @@ REFUSED = "The platform refuses"
 NONSENSE = "The platform's answer makes no sense"
 NO_SUCH_JOB = "There is no job"
 NO_LOG = "No log any more"
-
-
-class Sort(Enum):
-    """What a request does, and so what its faults may do to it."""
-
-    LOGIN = "login"
-    READ = "read"
-    REPEATABLE = "repeatable"
-    ONCE = "once"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that a command makes.
-
-    `path` is searched for in path and query; `{name}` in it stands for the id of that job.
-    `skip` passes over requests of the same shape that come first. `status`, `rows` and `nulls`
-    tell what its answer holds.
-    """
-
-    name: str
-    story: Story
-    sort: Sort
-    method: str
-    path: str
-    skip: int = 0
-    has_status: bool = False
-    is_list: bool = False
-    nulls: tuple[str, ...] = ()
-    about_job: bool = False
-    nameless_versions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +50,8 @@ class Cell:
     def id(self) -> str:
         """The cell's name, by which it is run again."""
         which = "every" if self.for_ever else f"no {self.number}"
-        return f"{self.call.name} - {self.fault.name} - {which}"
+        api = "" if self.call.api == "v1" else f"{self.call.api}: "
+        return f"{api}{self.call.name} - {self.fault.name} - {which}"
 
     @property
     def expected(self) -> str | None:
@@ -88,95 +59,6 @@ class Cell:
         if self.number > 1 or (self.for_ever and not self.fault.for_ever):
             return None
         return _OUTCOMES.get((self.call.name, self.fault.name), _outcome(self.call, self.fault))
-
-
-def _row(name: str, story: Story, sort: Sort, method: str, path: str, **more: Any) -> Call:
-    return Call(f"{name} in {story}", story, sort, method, path, **more)
-
-
-_JOBS = "/training-jobs"
-_ROW = ("version_id", "status", "create_time", "duration", "job_desc", "version_count", "quotas")
-_DETAILS = (
-    "status",
-    "create_time",
-    "start_time",
-    "duration",
-    "pool_id",
-    "engine_id",
-    "resource_id",
-)
-_CREATED = ("version_id", "status", "create_time", "version_name", "resource_id")
-_TOKEN = ("catalog", "roles", "user", "issued_at", "expires_at")
-_SPEC = ("core", "cpu", "gpu_num", "gpu_type", "max_num", "no_resource", "storage")
-_MARK = ("is_success",)
-
-
-def _list(story: Story) -> Call:
-    shape = {"has_status": True, "is_list": True, "nulls": (*_ROW, "job_count_limit")}
-    return _row("list", story, Sort.READ, "GET", rf"{_JOBS}\?", **shape)
-
-
-def _details(name: str, story: Story, job: str) -> Call:
-    path = rf"{_JOBS}/{{{job}}}/versions/\d+$"
-    shape = {"has_status": True, "nulls": _DETAILS, "about_job": True}
-    return _row(name, story, Sort.READ, "GET", path, **shape)
-
-
-def _change(name: str, story: Story, method: str, job: str) -> Call:
-    path = f"{_JOBS}/{{{job}}}$"
-    return _row(name, story, Sort.REPEATABLE, method, path, nulls=_MARK, about_job=True)
-
-
-def _log(name: str, path: str, nulls: tuple[str, ...], **more: Any) -> Call:
-    return _row(name, "logs", Sort.READ, "GET", path, nulls=nulls, about_job=True, **more)
-
-
-CALLS = (
-    _row("login", "apply", Sort.LOGIN, "POST", "/v3/auth/tokens", nulls=_TOKEN),
-    _list("apply"),
-    _details("details", "apply", "adopted"),
-    _details("details of a deleted job", "apply", "deleted"),
-    _row("create", "apply", Sort.ONCE, "POST", f"{_JOBS}$", has_status=True, nulls=_CREATED),
-    _row(
-        "create anew",
-        "apply",
-        Sort.ONCE,
-        "POST",
-        f"{_JOBS}$",
-        skip=1,
-        has_status=True,
-        nulls=_CREATED,
-    ),
-    _change("describe", "apply", "PUT", "updated"),
-    _change("describe an adopted job", "apply", "PUT", "adopted"),
-    _change("delete", "apply", "DELETE", "deleted"),
-    _change("delete for a replacement", "apply", "DELETE", "replaced"),
-    _row("flavors", "apply", Sort.READ, "GET", "/job/resource-specs", nulls=_SPEC),
-    _row("engines", "apply", Sort.READ, "GET", "/job/ai-engines", nulls=("engine_type",)),
-    _list("wait"),
-    _list("stop"),
-    _row(
-        "stop",
-        "stop",
-        Sort.REPEATABLE,
-        "POST",
-        f"{_JOBS}/{{kept}}/versions/.*/stop$",
-        nulls=_MARK,
-        about_job=True,
-    ),
-    _log("log names", "/log/file-names$", ("log_file_list",)),
-    _log("log text", "/aom-log", ("content", "lines", "start_line", "end_line")),
-    _log(
-        "versions",
-        f"{_JOBS}/{{kept}}/versions$",
-        ("create_time", "status", "pool_id"),
-        has_status=True,
-        nameless_versions=True,
-    ),
-    _list("adopt"),
-    _details("details", "adopt", "adopted"),
-    _change("describe", "adopt", "PUT", "adopted"),
-)
 
 
 def _error(when: str, status: int, code: str, variant: str = "A", **more: Any) -> dict[str, Any]:
@@ -209,7 +91,7 @@ FAULTS = (
     Fault("401 always", _error("before", 401, "APIG.0301", "E"), for_ever=True),
     Fault("403", _error("before", 403, "ModelArts.0108")),
     Fault("404 of the gateway", _error("before", 404, "APIG.0101", "E")),
-    Fault("404 of the service", _error("before", 404, "ModelArts.0015")),
+    Fault("no such job", _error("before", 404, "ModelArts.0015")),
     Fault("409", _error("before", 409, "ModelArts.0105", "C")),
     Fault("name taken, says the platform", _error("before", 400, "ModelArts.0103")),
     Fault("no quota", _error("before", 400, "ModelArts.0118")),
@@ -241,12 +123,47 @@ FAULTS = (
     Fault("name held", timing={"name_hold": 0.5}),
 )
 
+
+def _said(status: int, code: str, when: str = "before") -> dict[str, Any]:
+    """Return a refusal in the shape of version 2."""
+    return _error(when, status, code, "G")
+
+
+_SAID_BY_V2: Mapping[str, Mapping[str, Any]] = {
+    "no such job": _said(400, "ModelArts.2775"),
+    "409": _said(409, "ModelArts.0105"),
+    "name taken, says the platform": _said(400, "ModelArts.2751"),
+    "no quota": _said(400, "ModelArts.2815"),
+    "429": _said(429, "ModelArts.2799"),
+    "403": _said(403, "ModelArts.2785"),
+    "500": _said(500, "ModelArts.2950"),
+    "500 after": _said(500, "ModelArts.2952", "after"),
+    "200 that says no": _said(200, "ModelArts.2758"),
+    "no job id": {"kind": "null_fields", "fields": ["id"]},
+}
+_V2_ALONE = (
+    Fault("403 for a stale login", _said(403, "ModelArts.2784")),
+    Fault("409 not to be stopped", _said(409, "ModelArts.2796")),
+    Fault("409 status changed", _said(409, "ModelArts.2878")),
+    Fault("no content", _error("before", 204, "", "F")),
+    Fault("no content after", _error("after", 204, "", "F")),
+)
+_FAULTS: Mapping[Api, tuple[Fault, ...]] = {
+    "v1": FAULTS,
+    "v2": (
+        *(replace(each, rule=_SAID_BY_V2.get(each.name, each.rule)) for each in FAULTS),
+        *_V2_ALONE,
+    ),
+}
+
 _OF_LISTS = frozenset(
     each.name for each in FAULTS if each.rule.get("kind") in ("stale_list", "duplicate_row")
 ) | frozenset(each.name for each in FAULTS if each.rule.get("kind") == "move_rows")
 _OF_CREATES = frozenset(
     {"name taken, says the platform", "no quota", "answer lost and job listed late"}
 )
+_OF_STOPS = frozenset({"409 not to be stopped", "409 status changed"})
+_WITHOUT_CONTENT = frozenset({"no content", "no content after"})
 _CONDITIONS = {
     "jobs listed late": ("list", "create"),
     "slow deletion": ("delete", "list in apply"),
@@ -261,6 +178,10 @@ def impossible(call: Call, fault: Fault) -> str:
         return "the answer is not a list with pages"
     if fault.name in _OF_CREATES and call.sort is not Sort.ONCE:
         return "only creations are told so"
+    if fault.name in _OF_STOPS and not call.name.startswith("stop"):
+        return "only stops are told so"
+    if fault.name in _WITHOUT_CONTENT and call.sort not in (Sort.READ, Sort.ONCE):
+        return "it has no content to lose"
     if fault.name == "unknown status" and not call.has_status:
         return "the answer holds no status"
     if fault.name == "no job id" and not (call.has_status and "versions" not in call.name):
@@ -279,7 +200,7 @@ def first_cells() -> list[Cell]:
     return [
         Cell(call, fault, for_ever=fault.for_ever)
         for call in CALLS
-        for fault in FAULTS
+        for fault in _FAULTS[call.api]
         if not impossible(call, fault)
     ]
 
@@ -298,7 +219,7 @@ def further_cells() -> list[Cell]:
 
 def impossible_pairs() -> Iterator[tuple[str, int]]:
     """Yield each reason, and how many pairs of a call and a fault it rules out."""
-    reasons = [impossible(call, fault) for call in CALLS for fault in FAULTS]
+    reasons = [impossible(call, fault) for call in CALLS for fault in _FAULTS[call.api]]
     for reason in sorted({each for each in reasons if each}):
         yield reason, reasons.count(reason)
 
@@ -320,7 +241,13 @@ def sample(cells: Iterable[Cell], wanted: int, seed: int) -> list[Cell]:
     return list(chosen.values())
 
 
-_SHRUGGED_OFF = ("403", "404 of the gateway", "404 of the service", "409", "200 that says no")
+_SHRUGGED_OFF = (
+    "403",
+    "404 of the gateway",
+    "no such job",
+    "409",
+    "200 that says no",
+)
 _OUTCOMES = {
     # Whether a deleted job is gone is asked again at the next poll, whatever the answer was.
     **{("details of a deleted job in apply", each): SUCCESS for each in _SHRUGGED_OFF},
@@ -328,13 +255,22 @@ _OUTCOMES = {
     ("details of a deleted job in apply", "401 always"): "Deletion takes too long",
     # Listed, but without details: nobody can say that this job equals the definition.
     # The platform says that there is no such job, and goes on showing it.
-    ("delete in apply", "404 of the service"): "Deletion takes too long",
-    ("delete for a replacement in apply", "404 of the service"): "Deletion takes too long",
-    ("details in apply", "404 of the service"): "The plan has errors: nothing was changed",
-    ("log names in logs", "404 of the service"): NO_LOG,
-    ("log text in logs", "404 of the service"): NO_LOG,
-    ("versions in logs", "404 of the service"): NO_LOG,
-    ("details in adopt", "404 of the service"): "Job differs from the definition",
+    ("delete in apply", "no such job"): "Deletion takes too long",
+    (
+        "delete for a replacement in apply",
+        "no such job",
+    ): "Deletion takes too long",
+    (
+        "details in apply",
+        "no such job",
+    ): "The plan has errors: nothing was changed",
+    ("log names in logs", "no such job"): NO_LOG,
+    ("log text in logs", "no such job"): NO_LOG,
+    ("versions in logs", "no such job"): NO_LOG,
+    ("tasks in logs", "no such job"): NO_LOG,
+    # An older installation has no such call.
+    ("quota in apply", "404 of the gateway"): SUCCESS,
+    ("details in adopt", "no such job"): "Job differs from the definition",
 }
 """Where a pair leads to something else than its parts would."""
 
@@ -345,8 +281,9 @@ def _outcome(call: Call, fault: Fault) -> str:
             "401 once",
             "401 always",
             "403",
+            "403 for a stale login",
             "404 of the gateway",
-            "404 of the service",
+            "no such job",
             "409",
         )
         return LOGIN_REFUSED if fault.name in refusals else SUCCESS
@@ -355,15 +292,16 @@ def _outcome(call: Call, fault: Fault) -> str:
             return BAD_LOGIN
         case "403":
             return NOT_ALLOWED
-        case "404 of the service" if call.about_job:
+        case "no such job" if call.about_job:
             return NO_SUCH_JOB
-        case "404 of the gateway" | "404 of the service" | "409" | "200 that says no":
+        case "404 of the gateway" | "no such job" | "409" | "200 that says no":
             return REFUSED
         case "no quota":
             return "The platform takes no more jobs"
         case "no job id" if call.sort is Sort.READ:
             return NONSENSE
         case "failed deletion":
-            return "Deletion failed"
+            # Version 2 has no phase that tells so.
+            return "Deletion failed" if call.api == "v1" else "Deletion takes too long"
         case _:
             return SUCCESS

@@ -13,6 +13,8 @@ import pytest
 from reconciler.emulator.launch import find
 from reconciler.model.address import Address
 from reconciler.providers.modelarts.v1 import paging
+from reconciler.providers.modelarts.v2 import client as client_v2
+from reconciler.providers.modelarts.v2 import paging as paging_v2
 from tests.acceptance.world import a_world, definition, job, wait_for
 from tests.conftest import SCALE
 from tests.reliability.fault_cells import (
@@ -32,10 +34,18 @@ from tests.reliability.fault_world import (
     World,
 )
 from tests.reliability.figures import Figures
+from tests.reliability.seen import Api, suite
 
 SEED = int(os.environ.get("RECONCILER_TEST_SEED", "1"))
 ALL = first_cells() + (further_cells() if SCALE >= 10 else [])
-CELLS = ALL if SCALE >= 10 else sample(ALL, int(100 * SCALE), SEED)
+SAMPLES: dict[Api, int] = {"v1": 100, "v2": 50}
+CELLS = [
+    cell
+    for api, size in SAMPLES.items()
+    for cell in sample([each for each in ALL if each.call.api == api], int(size * SCALE), SEED)
+]
+if SCALE >= 10:
+    CELLS = ALL
 SMALL_PAGE = 3
 HANGS = 60.0
 """Seconds after which a run that should take one is said to hang."""
@@ -68,6 +78,8 @@ def small_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Spread the few jobs over several pages, where it is pages that are disturbed."""
     if request.node.callspec.params["cell"].call.is_list:
         monkeypatch.setattr(paging, "PER_PAGE", SMALL_PAGE)
+        monkeypatch.setattr(paging_v2, "LIMIT", SMALL_PAGE)
+        monkeypatch.setattr(client_v2, "LIMIT", SMALL_PAGE)
 
 
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,8 +90,9 @@ def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
             sys.stdout.write(f"\n  left out {pairs:3}: {reason}")
 
     assert len(ids) == len(set(ids))
-    assert {cell.call.name for cell in CELLS} == {cell.call.name for cell in ALL}
-    assert {cell.fault.name for cell in CELLS} == {cell.fault.name for cell in ALL}
+    assert {cell.call for cell in CELLS} == {cell.call for cell in ALL}
+    met, known = ({(cell.call.api, cell.fault.name) for cell in cells} for cells in (CELLS, ALL))
+    assert met == known
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -96,7 +109,7 @@ def test_a_fault_does_no_harm(cell: Cell, admin: Admin, tmp_path: Path, figures:
         repaired = world.repair()
         wrong = _wrong(world)
         figures.add(
-            "fault cells",
+            suite("fault cells", cell.call.api),
             cases=int(world.has_met_its_fault),
             hangs=int(took > HANGS),
             **{column: len(problems) for column, problems in wrong.items()},
