@@ -12,9 +12,10 @@ from tests.acceptance.world import World
 from tests.reliability.figures import COLUMNS, Figures
 from tests.reliability.forks import Ended, Run
 from tests.reliability.scenarios import Scenario
+from tests.reliability.seen import is_created, is_mutating, job_id
 from tests.reliability.stage import STATE, Setting, Stage, secrets_of
 
-_JOB = re.compile(r"/training-jobs/(\d+)$")
+_JOB = re.compile(r"/training-jobs/([^/]+)$")
 _ADOPTED = re.compile(r"^(\S+): adopted", re.MULTILINE)
 _HANGING = -14
 
@@ -67,7 +68,7 @@ def finish(stage: Stage, setting: Setting, former: Sequence[Ended] = ()) -> list
     problems += [
         ("other", f"the second apply sent {each['method']} {each['path']}")
         for each in stage.asked()[len(asked) :]
-        if each["method"] != "GET" and not each["path"].startswith("/v3/")
+        if is_mutating(each["method"], each["path"])
     ]
     problems += _requests(stage.scenario, setting, asked)
     problems += _adoptions(stage.scenario, [*former, applied])
@@ -126,20 +127,14 @@ def _adoptions(scenario: Scenario, runs: Iterable[Ended]) -> Iterator[Problem]:
             yield "lost", f"{name} was known no more, and adopted"
 
 
-def is_created(request: dict[str, Any]) -> bool:
-    """Tell whether a request has created a job."""
-    is_create = request["method"] == "POST" and str(request["path"]).endswith("/training-jobs")
-    return is_create and request["status"] == 200
-
-
 def _records(stage: Stage, setting: Setting, state: dict[str, Any]) -> Iterator[Problem]:
     """Hold the state against the platform's jobs, and both against what was wanted."""
     records = state["records"]
-    jobs = {str(each["job_id"]): each for each in stage.world.jobs()}
+    jobs = {job_id(each): each for each in stage.world.jobs()}
     owned = Counter(record["job_id"] for record in records.values())
-    for job_id, count in owned.items():
+    for owned_id, count in owned.items():
         if count > 1:
-            yield "duplicates", f"{count} addresses record job {job_id}"
+            yield "duplicates", f"{count} addresses record job {owned_id}"
     for address, name in stage.names.items():
         record = records.get(address)
         job = jobs.get(record["job_id"]) if record else None
@@ -147,10 +142,10 @@ def _records(stage: Stage, setting: Setting, state: dict[str, Any]) -> Iterator[
             yield "lost", f"{address}: recorded is {record}, and there {job}"
     for address in records.keys() - stage.names.keys():
         yield "other", f"{address} is still recorded"
-    for job_id in jobs.keys() - owned.keys() - setting.strangers:
-        yield "orphans", f"nobody records {jobs[job_id]}"
-    for job_id in setting.strangers - jobs.keys():
-        yield "unapproved", f"job {job_id} of somebody else is gone"
+    for orphan in jobs.keys() - owned.keys() - setting.strangers:
+        yield "orphans", f"nobody records {jobs[orphan]}"
+    for stranger in setting.strangers - jobs.keys():
+        yield "unapproved", f"job {stranger} of somebody else is gone"
 
 
 def _state(stage: Stage, setting: Setting, state: dict[str, Any]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.acceptance.world import definition, job
+from tests.reliability.seen import Api
 
 RUNNING, FAILED = 8, 11
 """Status numbers (ModelArts API Reference, "Job Statuses")."""
@@ -21,7 +22,8 @@ class Scenario:
     created, `wanted` is applied now. `gone` jobs have vanished from the platform since, `statuses`
     are forced upon others, `leaves` are forgotten and stay. `creates`, `deletes`, `updates`
     and `adopts` are what the plan approves; of the creates each must happen exactly once. `delays`
-    are the platform's, in seconds; without any, runs need not go by the real clock.
+    are the platform's, in seconds; without any, runs need not go by the real clock. `api` is the
+    version of the API that all of it is told to.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Scenario:
     adopts: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
     delays: Mapping[str, float] = field(default_factory=dict)
+    api: Api = "v1"
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -102,6 +105,13 @@ SLOW = replace(
 )
 
 
-def document(jobs: str) -> str:
+def document(jobs: str, api: Api, stack: str = "vision") -> str:
     """Return the definition of some jobs; one without any is written so, too."""
-    return definition(jobs) if jobs else definition("").rstrip("\n") + " {}\n"
+    platform = f"endpoint: local, api: modelarts/{api}"
+    text = definition(jobs, stack=stack, platform=platform)
+    return text if jobs else text.rstrip("\n") + " {}\n"
+
+
+def in_v2(scenario: Scenario) -> Scenario:
+    """Return the same scenario told to version 2 of the API."""
+    return replace(scenario, name=f"{scenario.name}, v2", api="v2")

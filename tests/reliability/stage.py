@@ -4,7 +4,7 @@ import contextlib
 import os
 import queue
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +18,21 @@ from reconciler.model.platform import PlatformSettings
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import Observed, State
 from reconciler.providers.auth import Credentials
-from reconciler.providers.modelarts.v1.client import ModelArtsV1, connect
+from reconciler.providers.base import Provider
+from reconciler.providers.modelarts.v1 import client as v1
+from reconciler.providers.modelarts.v2 import client as v2
 from tests.acceptance.world import World, a_world
 from tests.reliability.forks import Ended, Forks
 from tests.reliability.interpose import Strike
 from tests.reliability.scenarios import Scenario, document
+from tests.reliability.seen import Api
 
 Case = TypeVar("Case")
 Ending = TypeVar("Ending")
 
 STATE = "recorded"
 STACK = "vision"
+_CONNECT: Mapping[Api, Callable[..., Provider]] = {"v1": v1.connect, "v2": v2.connect}
 _LIVED = 12
 """How many snapshots the state has had, so that the oldest kept one has to go."""
 
@@ -51,7 +55,7 @@ class Stage:
 
     world: World
     forks: Forks
-    provider: ModelArtsV1
+    providers: Mapping[Api, Provider]
     scenario: Scenario = field(init=False)
     names: dict[str, str] = field(init=False)
     _kept: State | None = field(init=False)
@@ -65,7 +69,12 @@ class Stage:
         self._foreign = list(self._load(scenario.strangers).values())
         self._kept = self._live() if scenario.before else None
         self.names = {at: spec.name for at, spec in self._load(scenario.wanted).items()}
-        self.world.write(document(scenario.wanted))
+        self.world.write(document(scenario.wanted, scenario.api))
+
+    @property
+    def provider(self) -> Provider:
+        """A connection of our own, in the scenario's version of the API."""
+        return self.providers[self.scenario.api]
 
     @property
     def folder(self) -> Path:
@@ -128,7 +137,7 @@ class Stage:
 
     def _live(self) -> State | None:
         """Apply what was there before, and let the state grow as old as states do."""
-        self.world.write(document(self.scenario.before))
+        self.world.write(document(self.scenario.before, self.scenario.api))
         done = self.forks.run("apply", "--auto-approve", "--state", STATE)
         assert done.code == 0, done
         for _ in range(_LIVED):
@@ -154,7 +163,7 @@ class Stage:
     def _load(self, jobs: str) -> dict[str, JobSpec]:
         if not jobs:
             return {}
-        path = self.world.write(document(jobs), "others.yml")
+        path = self.world.write(document(jobs, self.scenario.api), "others.yml")
         loaded = loader.load([path], variables={}, environment={})
         return {address: each.spec for address, each in loaded.jobs.items()}
 
@@ -165,13 +174,14 @@ def a_stage(folder: Path, *options: str) -> Iterator[Stage]:
     folder.mkdir(parents=True)
     with a_world(folder) as world:
         world.serve("--simulate", *options)
-        with Forks(folder, world.environment()) as forks, a_provider(world) as provider:
-            yield Stage(world, forks, provider)
+        with Forks(folder, world.environment()) as forks, contextlib.ExitStack() as stack:
+            providers = {api: stack.enter_context(a_provider(world, api)) for api in _CONNECT}
+            yield Stage(world, forks, providers)
 
 
 @contextlib.contextmanager
-def a_provider(world: World) -> Iterator[ModelArtsV1]:
-    """A connection of our own to the world's platform."""
+def a_provider(world: World, api: Api) -> Iterator[Provider]:
+    """A connection of our own to the world's platform; nothing is sent yet."""
     running = world.emulator
     credentials = Credentials(
         auth_url=running.auth_url,
@@ -180,7 +190,8 @@ def a_provider(world: World) -> Iterator[ModelArtsV1]:
         user_domain_name=running.domain,
         project_id=running.project_id,
     )
-    provider = connect(PlatformSettings(), credentials, url=running.url)
+    settings = PlatformSettings(api=f"modelarts/{api}")
+    provider = _CONNECT[api](settings, credentials, url=running.url)
     try:
         yield provider
     finally:

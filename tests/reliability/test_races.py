@@ -14,13 +14,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.acceptance.world import definition, job, wait_for
+from tests.acceptance.world import job, wait_for
 from tests.conftest import SCALE
 from tests.reliability.figures import Figures
 from tests.reliability.forks import Batch, Ended, Forks, Run
 from tests.reliability.interpose import Strike
-from tests.reliability.invariants import Problem, Verdicts, finish, is_created, speech
-from tests.reliability.scenarios import EVERY_KIND, FIRST, Scenario
+from tests.reliability.invariants import Problem, Verdicts, finish, speech
+from tests.reliability.scenarios import EVERY_KIND, FIRST, Scenario, document, in_v2
+from tests.reliability.seen import Api, is_created, job_id, suite
 from tests.reliability.stage import STATE, Crew, Stage, a_crew
 
 SEED = 20260103
@@ -92,13 +93,15 @@ def crowd(stage: Stage, timeout: float) -> tuple[list[Problem], str]:
         pytest.param(FIRST, 60.0, 30, id="the first apply, all wait"),
         pytest.param(EVERY_KIND, 0.0, 10, id="a large apply, nobody waits"),
         pytest.param(EVERY_KIND, 60.0, 10, id="a large apply, all wait"),
+        pytest.param(in_v2(FIRST), 0.0, 6, id="the first apply, nobody waits, v2"),
+        pytest.param(in_v2(EVERY_KIND), 60.0, 2, id="a large apply, all wait, v2"),
     ],
 )
 def test_one_writes_at_a_time(
     crew: Crew, scenario: Scenario, timeout: float, races: int, figures: Figures
 ) -> None:
     crew.play(scenario)
-    verdicts = Verdicts("races")
+    verdicts = Verdicts(suite("races", scenario.api))
     numbers = range(int(races * SCALE))
     found = crew.each(numbers, lambda stage, _: crowd(stage, timeout))
     for number, (problems, evidence) in zip(numbers, found, strict=True):
@@ -158,7 +161,7 @@ def stack_args(command: str, stack: str, *flags: str) -> tuple[str, ...]:
 def apply_stacks(stage: Stage, jobs: dict[str, str]) -> list[Ended]:
     """Apply both stacks at once."""
     for stack, blocks in jobs.items():
-        stage.world.write(definition(blocks, stack=stack), f"{stack}.yaml")
+        stage.world.write(document(blocks, stage.scenario.api, stack), f"{stack}.yaml")
     args = [stack_args("apply", stack, "--auto-approve", "--interrupt-running") for stack in jobs]
     return stage.forks.start(*map(Run, args)).wait()
 
@@ -174,7 +177,7 @@ def owned(stage: Stage, stack: str) -> dict[str, str]:
 
 
 def live(stage: Stage) -> dict[str, str]:
-    return {str(each["job_id"]): each["name"] for each in stage.world.jobs()}
+    return {job_id(each): each["name"] for each in stage.world.jobs()}
 
 
 def apart(stage: Stage) -> list[Problem]:
@@ -240,12 +243,18 @@ def contested(stage: Stage, *, is_equal: bool) -> list[Problem]:
         pytest.param(lambda stage: contested(stage, is_equal=False), 20, id="same names, unequal"),
     ],
 )
+@pytest.mark.parametrize(("api", "share"), [("v1", 1.0), ("v2", 0.1)], ids=["v1", "v2"])
 def test_two_stacks_leave_each_other_be(
-    crew: Crew, race: Callable[[Stage], list[Problem]], races: int, figures: Figures
+    crew: Crew,
+    race: Callable[[Stage], list[Problem]],
+    races: int,
+    api: Api,
+    share: float,
+    figures: Figures,
 ) -> None:
-    crew.play(replace(FIRST, name="stacks"))
-    verdicts = Verdicts("races")
-    numbers = range(int(races * SCALE))
+    crew.play(replace(FIRST, name="stacks", api=api))
+    verdicts = Verdicts(suite("races", api))
+    numbers = range(int(races * share * SCALE))
     for number, problems in enumerate(crew.each(numbers, lambda stage, _: race(stage))):
         verdicts.add(number, problems)
     verdicts.report(figures)

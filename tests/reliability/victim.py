@@ -43,6 +43,7 @@ _NEEDED = (
     "reconciler.engine.records",
     "reconciler.planning.diff",
     "reconciler.providers.modelarts.v1.client",
+    "reconciler.providers.modelarts.v2.client",
     "reconciler.render.messages",
     "reconciler.render.tables",
     "reconciler.render.terminal",
