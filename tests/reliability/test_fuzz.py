@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from reconciler.model.base import canonical_json
 from reconciler.model.report import ActionResult, ApplyResult, Result
-from reconciler.providers.exchange import json_object
+from reconciler.providers.exchange import Answer, json_object
 from reconciler.render import structured
 from tests.acceptance.world import World, a_world, definition, job
 from tests.build import a_report, an_action
 from tests.conftest import SCALE
 from tests.reliability.figures import Figures
 from tests.reliability.fuzz import shown
+from tests.reliability.fuzz.answers_v2 import CALLS_V2, ScriptedV2, a_provider_v2
 from tests.reliability.fuzz.loop import Tally, fuzz, judge, make
 from tests.reliability.fuzz.mutate import Mutator
 from tests.reliability.fuzz.targets import TARGETS
@@ -116,6 +118,12 @@ def test_an_input_is_made_again_from_its_seed_and_number(name: str) -> None:
     inputs = [make(TARGETS[name](), number, "again") for number in range(20)]
     assert inputs == [make(TARGETS[name](), number, "again") for number in range(20)]
     assert len(set(inputs)) > 15
+
+
+@pytest.mark.parametrize("kind", CALLS_V2)
+def test_a_good_answer_of_version_2_is_read_by_every_call_that_meets_it(kind: str) -> None:
+    for call in CALLS_V2[kind]:
+        call(a_provider_v2(ScriptedV2("none", Answer(500, CaseInsensitiveDict(), b""))))
 
 
 HALVES = ("\ud800", "\udfff", "a\udc80b", "\ud83d", "\ude00\ud83d")

@@ -1,10 +1,13 @@
-"""The platform's answers: every shape of version 1 and of the login, through the real client."""
+"""The platform's answers: every shape of version 1 and of the login, through the real client.
+
+`answers_v2` does the same with version 2.
+"""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from requests.structures import CaseInsensitiveDict
 
@@ -15,7 +18,8 @@ from reconciler.model.job import ActualJob
 from reconciler.model.platform import Listing, LogChunk, PlatformSettings
 from reconciler.model.report import StatusRow
 from reconciler.providers.auth import Credentials, make_authenticator
-from reconciler.providers.exchange import Answer, Request, Signature
+from reconciler.providers.base import Provider
+from reconciler.providers.exchange import Answer, Authenticator, Request, Signature
 from reconciler.providers.modelarts.v1.client import ModelArtsV1
 from reconciler.providers.patience import Patience
 from reconciler.providers.transport import Transport
@@ -104,13 +108,18 @@ class Scripted(Transport):
         super().__init__(patience=patience, sleep=time.sleep, monotonic=time.monotonic)
         self.kind, self.spoiled = kind, spoiled
 
-    def _send(self, request: Request, signature: Signature) -> Answer:
+    def _document(self, request: Request) -> tuple[str, Any]:
+        """Return of which kind a request's answer is, and a good one."""
         kind = kind_of(request)
+        return kind, DOCUMENTS[kind]
+
+    def _send(self, request: Request, signature: Signature) -> Answer:
+        kind, document = self._document(request)
         if kind == self.kind:
             return self.spoiled
         headers = {"X-Subject-Token": shown.TOKEN} if kind == "login" else {}
         status = 201 if kind == "login" else 200
-        return Answer(status, CaseInsensitiveDict(headers), json.dumps(DOCUMENTS[kind]).encode())
+        return Answer(status, CaseInsensitiveDict(headers), json.dumps(document).encode())
 
 
 def kind_of(request: Request) -> str:
@@ -143,11 +152,12 @@ class Answers:
         b'"error_msg":',
         b'"jobs":[',
     )
+    documents: ClassVar[Mapping[str, Any]] = DOCUMENTS
 
     def make(self, mutator: Mutator) -> bytes:
         random = mutator.random
-        kind = random.choice(list(DOCUMENTS))
-        document = DOCUMENTS[kind] if random.random() < 0.8 else random.choice(_REFUSALS)
+        kind = random.choice(list(self.documents))
+        document = self.documents[kind] if random.random() < 0.8 else random.choice(_REFUSALS)
         how = random.random()
         if how < 0.7:
             body = mutator.tree(document)
@@ -167,19 +177,35 @@ class Answers:
             return
         if not isinstance(kind, str):
             return
+        self.meet(kind, answer)
+
+    def meet(self, kind: str, answer: Answer) -> None:
+        """Make every call that meets an answer of this kind."""
         for call in _CALLS.get(kind, ()):
-            provider = a_provider(Scripted(kind, answer))
-            try:
-                call(provider)
-            except ProviderError as error:
-                shown.check_error(error)
-                shown.check(structured.event_line(Event(type="failed", message=str(error))))
-            finally:
-                provider.close()
+            check_call(call, a_provider(Scripted(kind, answer)))
+
+
+Client = TypeVar("Client", bound=Provider)
+
+
+def check_call(call: Callable[[Client], None], provider: Client) -> None:
+    """Make a call; whatever the answer was, it ends well or with an error fit to be shown."""
+    try:
+        call(provider)
+    except ProviderError as error:
+        shown.check_error(error)
+        shown.check(structured.event_line(Event(type="failed", message=str(error))))
+    finally:
+        provider.close()
 
 
 def a_provider(transport: Transport) -> ModelArtsV1:
     """Return a client that logs in with a password."""
+    return ModelArtsV1(PlatformSettings(endpoint=URL), transport, a_login(transport))
+
+
+def a_login(transport: Transport) -> Authenticator:
+    """Return an authenticator with a password."""
     credentials = Credentials(
         auth_url=f"{URL}/v3",
         username="me",
@@ -187,8 +213,7 @@ def a_provider(transport: Transport) -> ModelArtsV1:
         user_domain_name="us",
         project_name="eu-de",
     )
-    authenticator = make_authenticator(credentials, transport)
-    return ModelArtsV1(PlatformSettings(endpoint=URL), transport, authenticator)
+    return make_authenticator(credentials, transport)
 
 
 def _headers(mutator: Mutator) -> dict[str, str]:
@@ -204,7 +229,7 @@ def _headers(mutator: Mutator) -> dict[str, str]:
     return headers
 
 
-def _show_jobs(jobs: Sequence[ActualJob]) -> None:
+def check_jobs(jobs: Sequence[ActualJob]) -> None:
     rows = [
         StatusRow(
             Address(job.name),
@@ -221,21 +246,21 @@ def _show_jobs(jobs: Sequence[ActualJob]) -> None:
     shown.check(structured.status_json(rows))
 
 
-def _list(provider: ModelArtsV1) -> None:
+def check_list(provider: Provider) -> None:
     listing: Listing = provider.list()
-    _show_jobs(listing.jobs)
+    check_jobs(listing.jobs)
 
 
 def _get(provider: ModelArtsV1) -> None:
     job = provider.get("567524", "1108482")
-    _show_jobs([job])
+    check_jobs([job])
     assert job.spec is not None
     shown.check(json.dumps(dict(job.spec.canonical)))
     assert job.spec.digest
 
 
 def _newest(provider: ModelArtsV1) -> None:
-    _show_jobs([provider.get("567524", None)])
+    check_jobs([provider.get("567524", None)])
 
 
 def _log(provider: ModelArtsV1) -> None:
@@ -245,18 +270,18 @@ def _log(provider: ModelArtsV1) -> None:
     shown.check(clean_log(again.text))
 
 
-def _catalog(provider: ModelArtsV1) -> None:
+def check_catalog(provider: Provider) -> None:
     shown.check(tables.render_flavors(provider.flavors()))
     shown.check(structured.flavors_json(provider.flavors()))
     shown.check(tables.render_engines(provider.engines()))
     shown.check(structured.engines_json(provider.engines()))
 
 
-def _create(provider: ModelArtsV1) -> None:
-    _show_jobs([provider.create(a_spec())])
+def check_create(provider: Provider) -> None:
+    check_jobs([provider.create(a_spec())])
 
 
-def _change(provider: ModelArtsV1) -> None:
+def check_change(provider: Provider) -> None:
     provider.update_description("567524", "new")
     provider.delete("567524")
     provider.stop("567524", None)
@@ -264,20 +289,20 @@ def _change(provider: ModelArtsV1) -> None:
     assert provider.now().tzinfo
 
 
-def _find(provider: ModelArtsV1) -> None:
-    _show_jobs(provider.find("resnet"))
+def check_find(provider: Provider) -> None:
+    check_jobs(provider.find("resnet"))
 
 
 _CALLS: dict[str, tuple[Callable[[ModelArtsV1], None], ...]] = {
-    "login": (_list, _change),
-    "list": (_list, _find),
-    "create": (_create,),
-    "details": (_get, _newest, _change),
+    "login": (check_list, check_change),
+    "list": (check_list, check_find),
+    "create": (check_create,),
+    "details": (_get, _newest, check_change),
     "versions": (_newest, _log),
-    "specs": (_catalog,),
-    "engines": (_catalog, _create),
+    "specs": (check_catalog,),
+    "engines": (check_catalog, check_create),
     "names": (_log,),
     "log": (_log,),
-    "done": (_change,),
+    "done": (check_change,),
 }
 """Which calls meet an answer of each kind."""

@@ -27,6 +27,7 @@ from reconciler.providers.modelarts.v1.dialect import DialectV1
 from reconciler.render import structured, tables, terminal
 from tests.reliability.fuzz import plans, seeds, shown
 from tests.reliability.fuzz.answers import Answers
+from tests.reliability.fuzz.answers_v2 import AnswersV2
 from tests.reliability.fuzz.loop import Target
 from tests.reliability.fuzz.mutate import Mutator
 
@@ -256,4 +257,5 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "journal": Journals,
     "plan": Plans,
     "answers": Answers,
+    "answers-v2": AnswersV2,
 }
