@@ -17,6 +17,7 @@ REFUSED = "The platform refuses"
 NONSENSE = "The platform's answer makes no sense"
 NO_SUCH_JOB = "There is no job"
 NO_LOG = "No log any more"
+NOT_STOPPED = "Not every job could be stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ class Cell:
         """The outcome of the run that meets the fault; None where it hangs on circumstances."""
         if self.number > 1 or (self.for_ever and not self.fault.for_ever):
             return None
-        return _OUTCOMES.get((self.call.name, self.fault.name), _outcome(self.call, self.fault))
+        pair = (self.call.name, self.fault.name)
+        outcome = _OUTCOMES.get(pair, _outcome(self.call, self.fault))
+        is_of_many = outcome and self.call.name == "stop in stop"
+        return f"{NOT_STOPPED}\nkept: {outcome}" if is_of_many else outcome
 
 
 def _error(when: str, status: int, code: str, variant: str = "A", **more: Any) -> dict[str, Any]:

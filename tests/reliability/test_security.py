@@ -26,6 +26,7 @@ from reconciler.providers.auth import (
 )
 from reconciler.providers.exchange import Answer
 from reconciler.providers.modelarts.v1.client import ModelArtsV1
+from reconciler.providers.modelarts.v2.client import ModelArtsV2
 from reconciler.providers.transport import Transport
 from reconciler.render.messages import render_error
 from tests.acceptance.world import PATIENCE, World, a_world, definition, job
@@ -33,6 +34,7 @@ from tests.build import a_spec
 from tests.reliability.figures import Figures
 from tests.reliability.fuzz import shown
 from tests.reliability.fuzz.answers import Scripted
+from tests.reliability.fuzz.answers_v2 import ScriptedV2
 from tests.unit.providers.doubles import PROJECT, reply, scripted_server
 from tests.unit.providers.test_transport import certificate
 
@@ -222,15 +224,23 @@ def an_answer(status: int, said: str) -> Answer:
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 404, 408, 429, 500, 503])
 @pytest.mark.parametrize("kind", ["login", "list", "create", "done"])
 @pytest.mark.parametrize("before", [0, 480, 495], ids=["whole", "cut", "cut at its beginning"])
+@pytest.mark.parametrize(
+    ("client", "scripted"), [(ModelArtsV1, Scripted), (ModelArtsV2, ScriptedV2)], ids=["v1", "v2"]
+)
 def test_no_secret_in_an_exception(
-    status: int, kind: str, before: int, caplog: pytest.LogCaptureFixture
+    client: type[ModelArtsV1 | ModelArtsV2],
+    scripted: type[Scripted],
+    status: int,
+    kind: str,
+    before: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     said = "x" * before + f"{shown.PASSWORD} \x1b[31m{shown.TOKEN}"
-    transport = Scripted(kind, an_answer(status, said))
+    transport = scripted(kind, an_answer(status, said))
     credentials = Credentials("https://iam/v3", "me", shown.PASSWORD, "us", project_id=PROJECT)
     authenticator = make_authenticator(credentials, transport)
-    provider = ModelArtsV1(PlatformSettings(endpoint="https://x"), transport, authenticator)
+    provider = client(PlatformSettings(endpoint="https://x"), transport, authenticator)
     calls = {
         "create": lambda: provider.create(a_spec()),
         "done": lambda: provider.update_description("1", ""),
