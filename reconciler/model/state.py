@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from reconciler.model.address import Address
+from reconciler.model.address import Address, kept_aside
 from reconciler.model.base import Model, Moment
 from reconciler.model.job import JobRecord, Outcome, PastRun
 from reconciler.model.platform import PlatformIdentity
@@ -202,8 +202,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                     _rename_dependency(records, source, target)
                 if source in intents:
                     intents[target] = tuple(
-                        intent.model_copy(update={"address": target})
-                        for intent in intents.pop(source)
+                        _readdressed(intent, target) for intent in intents.pop(source)
                     )
             case Bound(platform=identity):
                 platform = identity
@@ -215,6 +214,14 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
             "platform": platform,
         }
     )
+
+
+def _readdressed(intent: Intent, target: Address) -> Intent:
+    """Return an intent of another address, beside which its superseded job is kept, too."""
+    update: dict[str, Address] = {"address": target}
+    if intent.aside and intent.job_id:
+        update["aside"] = kept_aside(target, intent.job_id)
+    return intent.model_copy(update=update)
 
 
 def _aside(intents: tuple[Intent, ...], record: JobRecord, known: JobRecord) -> Address | None:

@@ -280,6 +280,12 @@ class TestSuperseding:
         assert after.records == {"a": self.NEW, "a@1": self.OLD.model_copy(update={"retain": True})}
         assert after.intents == {}
 
+    def test_it_goes_aside_at_the_address_that_the_job_was_moved_to_meanwhile(self) -> None:
+        moved = Moved(source=Address("a"), target=Address("b"))
+        found = Recorded(address=Address("b"), record=self.NEW)
+        after = fold(a_state({"a": self.OLD}), [self._intent(), moved, found])
+        assert set(after.records) == {"b", "b@1"}
+
     def test_not_for_an_intent_of_another_name(self) -> None:
         renamed = self.NEW.model_copy(update={"name": "a-99"})
         state = a_state({"a": self.OLD})
