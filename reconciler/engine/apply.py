@@ -37,6 +37,7 @@ from reconciler.planning.moves import Moves, after_moves
 from reconciler.planning.projection import mismatches
 
 Confirm = Callable[[Report], bool]
+_GIVEN_UP = ("delete", "replace", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ def _given_up(plan: Plan, prepared: Prepared) -> list[Closed]:
         for address, intents in prepared.state.intents.items()
         if address in prepared.wanted
         and address not in planned
-        and all(intent.kind in ("delete", "replace", "version") for intent in intents)
+        and intents[-1].kind in _GIVEN_UP
+        and all(intent.kind in _GIVEN_UP or intent.aside for intent in intents)
         and (record := records.get(address))
         and prepared.listing.by_id(record.job_id)
     ]

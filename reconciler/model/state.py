@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from reconciler.model.address import Address
+from reconciler.model.address import Address, kept_aside
 from reconciler.model.base import Model, Moment
 from reconciler.model.job import JobRecord, Outcome, PastRun
 from reconciler.model.platform import PlatformIdentity
@@ -55,7 +55,10 @@ class Opened(Model):
 
 
 class Recorded(Model):
-    """What is now known of an address: its record, or that it has none; closes its intents."""
+    """What is now known of an address: its record, or that it has none; closes its intents.
+
+    A record of the job that is recorded already leaves open what was to create one beside it.
+    """
 
     entry: Literal["recorded"] = "recorded"
     address: Address
@@ -71,7 +74,10 @@ class Removed(Model):
 
 
 class Closed(Model):
-    """The address's intents had no effect: the platform refused, or nothing was sent."""
+    """The address's intents had no effect: the platform refused, or nothing was sent.
+
+    Speaks of the newest one; earlier ones that were to create a job beside it stay open.
+    """
 
     entry: Literal["closed"] = "closed"
     address: Address
@@ -180,19 +186,12 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
             case Opened(intent=intent):
                 intents[intent.address] = (*intents.get(intent.address, ()), intent)
             case Recorded(address=address, record=record):
-                settled, known = intents.pop(address, ()), records.get(address)
-                if record is None:
-                    records.pop(address, None)
-                else:
-                    if known and (aside := _aside(settled, record, known)):
-                        records[aside] = _superseded(known, record)
-                        known = None
-                    records[address] = _following(_with_known_outcome(record, known), known)
+                _record(records, intents, address, record)
             case Removed(address=address):
                 if known := records.get(address):
                     records[address] = _without_job(known, intents.get(address, ()))
             case Closed(address=address):
-                intents.pop(address, None)
+                _close(intents, address)
             case Observed(address=address, job_id=job_id, outcome=outcome):
                 if (known := records.get(address)) and known.job_id == job_id:
                     records[address] = known.model_copy(update={"outcome": outcome})
@@ -202,8 +201,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
                     _rename_dependency(records, source, target)
                 if source in intents:
                     intents[target] = tuple(
-                        intent.model_copy(update={"address": target})
-                        for intent in intents.pop(source)
+                        _readdressed(intent, target) for intent in intents.pop(source)
                     )
             case Bound(platform=identity):
                 platform = identity
@@ -215,6 +213,46 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
             "platform": platform,
         }
     )
+
+
+def _record(
+    records: dict[Address, JobRecord],
+    intents: dict[Address, tuple[Intent, ...]],
+    address: Address,
+    record: JobRecord | None,
+) -> None:
+    settled, known = intents.pop(address, ()), records.get(address)
+    if record is None:
+        records.pop(address, None)
+        return
+    if known and known.job_id == record.job_id and (left := _beside(settled)):
+        intents[address] = left
+    if known and (aside := _aside(settled, record, known)):
+        records[aside] = _superseded(known, record)
+        known = None
+    records[address] = _following(_with_known_outcome(record, known), known)
+
+
+def _close(intents: dict[Address, tuple[Intent, ...]], address: Address) -> None:
+    closed = intents.pop(address, ())
+    if closed and not closed[-1].aside and (left := _beside(closed)):
+        intents[address] = left
+
+
+def _readdressed(intent: Intent, target: Address) -> Intent:
+    """Return an intent of another address, beside which its superseded job is kept, too."""
+    update: dict[str, Address] = {"address": target}
+    if intent.aside and intent.job_id:
+        update["aside"] = kept_aside(target, intent.job_id)
+    return intent.model_copy(update=update)
+
+
+def _beside(intents: tuple[Intent, ...]) -> tuple[Intent, ...]:
+    """Return the creates of a job beside the recorded one.
+
+    What becomes of the recorded one says nothing of them: such a job may still appear.
+    """
+    return tuple(each for each in intents if each.aside)
 
 
 def _aside(intents: tuple[Intent, ...], record: JobRecord, known: JobRecord) -> Address | None:

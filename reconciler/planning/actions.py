@@ -177,6 +177,7 @@ def forget(address: Address, record: JobRecord, actual: ActualJob | None) -> Act
 
 def update(
     desired: DesiredJob,
+    needs: Needs,
     record: JobRecord,
     actual: ActualJob,
     changes: tuple[FieldChange, ...],
@@ -204,6 +205,7 @@ def update(
                 "protect": desired.lifecycle.protect,
                 "retain": desired.lifecycle.retain,
                 "ttl_after_finished": desired.lifecycle.ttl_after_finished,
+                "depends_on": {**needs.runs, **record.depends_on},
                 "code": desired.code,
             }
         ),

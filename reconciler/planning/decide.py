@@ -137,7 +137,9 @@ def _decide_present(
                                              protected job)
     failed, to be retried, attempts left     replace: retry n/max (never a protected job)
     finished, and its time is over           delete: expired (never a protected job)
-    description, protection … changed        update
+    description, protection … changed, or    update
+    a dependency succeeded whose run is
+    not recorded yet
     else                                     noop
 
     By `on_change`: a replace, a replace by a new version, or a create beside the job.
@@ -164,8 +166,8 @@ def _decide_present(
         return actions.replace(desired, needs, record, actual, why, changes, attempt=attempt)
     if now is not None and _is_over(desired.lifecycle, record, actual, now):
         return actions.expire(desired, record, actual, now)
-    if in_place := _in_place_changes(desired, record, actual, changes + code):
-        return actions.update(desired, record, actual, in_place, drifted=not changes)
+    if in_place := _in_place_changes(desired, record, actual, changes + code, needs):
+        return actions.update(desired, needs, record, actual, in_place, drifted=not changes)
     return actions.still(desired, record, ActionKind.NOOP, Reason.UNCHANGED)
 
 
@@ -233,6 +235,7 @@ def _in_place_changes(
     record: JobRecord,
     actual: ActualJob,
     changes: tuple[FieldChange, ...],
+    needs: Needs,
 ) -> tuple[FieldChange, ...]:
     wanted = desired.spec.description
     found = list(changes)
@@ -246,7 +249,18 @@ def _in_place_changes(
                 forces_replace=False,
             )
         )
-    return (*found, *_lifecycle_changes(desired.lifecycle, record))
+    return (*found, *_lifecycle_changes(desired.lifecycle, record), *_new_needs(needs, record))
+
+
+def _new_needs(needs: Needs, record: JobRecord) -> tuple[FieldChange, ...]:
+    """Return what the state has to learn of the dependencies, so that their next run counts."""
+    known = sorted(record.depends_on)
+    after = sorted({*known, *needs.runs})
+    if after == known:
+        return ()
+    return (
+        FieldChange(path="depends_on", before=known or None, after=after, forces_replace=False),
+    )
 
 
 def _lifecycle_changes(lifecycle: Lifecycle, record: JobRecord) -> tuple[FieldChange, ...]:

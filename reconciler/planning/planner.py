@@ -24,6 +24,7 @@ from reconciler.model.secrets import shown
 from reconciler.model.state import State
 from reconciler.planning.decide import decide, decide_aside
 from reconciler.planning.dependencies import (
+    Needs,
     actual_status,
     deletion_order,
     find_needs,
@@ -198,7 +199,7 @@ def _decide(
         named = action.result.model_copy(update={"base_name": base_name(desired, wanted)})
         action = action.model_copy(update={"result": named})
     if action.kind in (ActionKind.CREATE, ActionKind.REPLACE) or action.waits:
-        return _check_name(world, action, desired, owners)
+        return _check_name(world, action, desired, owners, needs)
     return action
 
 
@@ -238,7 +239,11 @@ def _actual(
 
 
 def _check_name(
-    world: World, action: Action, desired: DesiredJob, owners: Mapping[str, Address]
+    world: World,
+    action: Action,
+    desired: DesiredJob,
+    owners: Mapping[str, Address],
+    needs: Needs,
 ) -> Action:
     """Let a job that is to be created wait for its name, take over who bears it, or hold it back.
 
@@ -255,9 +260,8 @@ def _check_name(
     record = world.state.records.get(action.address)
     has_job = record is not None and record.job_id is not None
     is_free = owner is None or _gives_up(world, owner)
-    return decide(
-        action.address, desired, None, holder, adopt=world.adopt and is_free and not has_job
-    )
+    adopt = world.adopt and is_free and not has_job
+    return decide(action.address, desired, None, holder, adopt=adopt, needs=needs)
 
 
 def _gives_up(world: World, address: Address) -> bool:

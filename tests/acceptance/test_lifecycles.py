@@ -69,6 +69,38 @@ def test_a_plain_apply_goes_on_step_by_step(world: World) -> None:
     assert planned(world) == {}
 
 
+def test_what_only_waits_is_shown_and_no_difference(world: World) -> None:
+    world.write(definition(PIPELINE))
+    world.edit("boot_file: train.py", "boot_file: fail.py")
+    apply(world)
+    world.run("wait", "prepare")
+
+    shown = world.run("plan", "--detailed-exitcode")
+
+    assert shown.returncode == 0, shown.stdout
+    assert "train" in shown.stdout
+
+
+def test_a_removed_block_keeps_or_deletes_the_jobs_that_it_names(world: World) -> None:
+    sweep = job("sweep") + "    sweep: {n: [1, 2]}\n"
+    world.write(definition(job("gone") + sweep + job("left")))
+    apply(world, "--wait")
+    before = ids(world)
+    blocks = "removed: [{address: gone, keep: false}, {address: 'sweep[*]', keep: true}]\n"
+    world.write(definition(job("left")) + blocks)
+
+    assert planned(world) == {
+        "gone": "delete removed",
+        "sweep[n=1]": "forget retained",
+        "sweep[n=2]": "forget retained",
+    }
+    apply(world)
+
+    assert set(ids(world)) == {"left"}
+    kept = {before[each] for each in before if each != "gone"}
+    assert {str(each["job_id"]) for each in world.jobs()} == kept
+
+
 def test_a_failed_step_ends_the_walk_and_says_what_waits(world: World) -> None:
     world.write(definition(PIPELINE.replace("boot_file: train.py", "boot_file: fail.py", 1)))
 

@@ -38,7 +38,8 @@ class Ledger:
     answers for, because the user said so (`state rm`, `restore`, retain) or because a stranger
     changed them before anybody could tell whose they were. `approved` are the actions of the plan
     in force, `versions` the platform's when that was made. `succeeded` are the runs that a
-    command saw end well; `chain` counts the retries in a row of one configuration, `retrying`
+    command saw end well; `chain` counts the retries in a row of one configuration, `attempts` says
+    which address each job was created for, `retrying`
     the addresses whose last job was deleted to be retried.
     """
 
@@ -53,6 +54,7 @@ class Ledger:
     versions: dict[str, str | None] = field(default_factory=dict)
     desired: Mapping[Address, DesiredJob] = field(default_factory=dict)
     chain: dict[Address, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
+    attempts: dict[str, Address] = field(default_factory=dict)
     retrying: set[Address] = field(default_factory=set)
     requests: int = 0
     last: State | None = None
@@ -114,6 +116,7 @@ class Ledger:
         for action in self.approved.values():
             if action.kind in _CREATES and action.name == spec.name:
                 self._count_attempt(action, spec)
+                self.attempts[job_id] = action.address
 
     def about_to_add_version(self, job_id: str, version_id: str) -> None:
         """A version is asked for: durable, approved for this job, and not of a protected one."""
@@ -209,6 +212,13 @@ class Ledger:
         records = state.records.values() if state else ()
         self.protected &= {record.job_id or "" for record in records if record.protect}
         self.chain.clear()
+
+    def removed_unseen(self, job_id: str) -> None:
+        """A stranger removed a job that nobody had recorded: its attempt never happened for us."""
+        address = self.attempts.get(job_id)
+        count, same_as = self.chain.get(address, (0, {})) if address else (0, {})
+        if address and count > 1:
+            self.chain[address] = count - 1, same_as
 
     # Between the steps.
 

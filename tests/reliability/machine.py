@@ -244,6 +244,14 @@ class World:
             if job_id not in {record.job_id for record in records}:
                 stack.ledger.release({job_id})
 
+    def remove(self, job_id: str) -> None:
+        """A stranger removes a job: nobody can count what nobody recorded."""
+        for stack in self.stacks:
+            state = stack.store.read()
+            records = state.records.values() if state else ()
+            if job_id not in {record.job_id for record in records}:
+                stack.ledger.removed_unseen(job_id)
+
     def _add_rival(self, spec: JobSpec) -> None:
         if not self.platform.is_taken(spec.name):
             self.platform.add(spec.model_copy(update={"parameters": {"lr": "9"}}))

@@ -4,12 +4,12 @@ import pytest
 
 from reconciler.backends.memory import MemoryBackend
 from reconciler.model.address import Address
-from reconciler.model.job import JobRecord, Status
+from reconciler.model.job import JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action
 from reconciler.model.state import Intent, State
 from reconciler.providers.memory import MemoryPlatform
 from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
-from tests.reliability.ledger import Ledger, ViolationError
+from tests.reliability.ledger import Ledger, ViolationError, fixed
 
 A, B = Address("a"), Address("b")
 SPEC = a_spec("a")
@@ -137,3 +137,20 @@ def test_a_finished_job_is_not_paid_for_again() -> None:
 
     with pytest.raises(ViolationError, match="paid for again"):
         ledger.approve(a_plan(an_action("create", "a", SPEC)), {A: a_desired(SPEC)})
+
+
+def test_an_attempt_that_nobody_saw_before_it_was_removed_does_not_count() -> None:
+    """Killed before it was recorded, and removed by a stranger: it is made again."""
+    lifecycle = Lifecycle(on_failure="retry", max_attempts=2)
+    wanted = a_desired(SPEC, lifecycle=lifecycle)
+    ledger, _ = a_ledger({"a": ours(FIRST)})
+    retry = an_action("replace", "a", SPEC, job_id=FIRST, reason="retry 2/2")
+    ledger.approve(a_plan(retry), {A: wanted})
+    ledger.chain[A] = 1, fixed(SPEC)
+
+    ledger.created("2", SPEC)
+    ledger.removed_unseen("2")
+    ledger.created("3", SPEC)
+
+    with pytest.raises(ViolationError, match="tried 3 times"):
+        ledger.created("4", SPEC)

@@ -9,9 +9,12 @@ import sys
 
 import pytest
 
+from reconciler.model.address import Address
+from reconciler.model.job import Lifecycle
+from reconciler.planning.guards import Consent
 from tests.conftest import SCALE
 from tests.reliability.figures import Figures
-from tests.reliability.histories.rules import Histories
+from tests.reliability.histories.rules import Histories, Step
 from tests.reliability.histories.run import run_histories, run_shards
 from tests.reliability.histories.shrink import column, replay, show, shrink
 from tests.reliability.ledger import Ledger, ViolationError
@@ -70,7 +73,7 @@ def test_what_goes_wrong_at_the_end_is_told_by_its_history(monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("strict")
 def test_a_history_can_be_replayed() -> None:
-    program = [
+    program: list[Step] = [
         ("begin", {"disks": False, "lifecycles": [], "script": {}}),
         ("mood", {"mood": ("list_lag", 1)}),
         ("time_passes", {"everything": False}),
@@ -83,3 +86,17 @@ def test_a_history_can_be_replayed() -> None:
 def test_what_goes_wrong_has_a_column() -> None:
     assert column(ViolationError("orphans: one")) == "orphans"
     assert column(KeyError("a: b")) == "tracebacks"
+
+
+def test_a_restored_state_says_what_is_protected() -> None:
+    """A job is protected, the state of before is restored, and everything is destroyed."""
+    protect = [(Address("a"), ("lifecycle", Lifecycle(protect=True)))]
+    freely = Consent(interrupt_running=True)
+    reviewed = {"deeds": [], "consent": freely, "keeping": "nothing", "script": {}, "which": 0}
+    program: list[Step] = [
+        ("begin", {"disks": False, "lifecycles": [Lifecycle()], "script": {}}),
+        ("apply_reviewed", {"changes": protect, **reviewed}),
+        ("restore", {"back": 1, "script": {}, "which": 0}),
+        ("destroy", {"approved": True, "script": {}, "which": 0}),
+    ]
+    assert replay(program) is None

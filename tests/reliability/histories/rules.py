@@ -369,6 +369,7 @@ class Histories(RuleBasedStateMachine):
                 if value is Status.SUCCEEDED:
                     self.world.succeeded.add(job_id)
         elif what == "remove":
+            self.world.remove(job_id)
             platform.remove(name)
         elif what == "describe":
             platform.change_description(name, str(value))
@@ -376,6 +377,7 @@ class Histories(RuleBasedStateMachine):
             platform.add_version(name, other)
             self.world.tamper(job_id)
         else:
+            self.world.remove(job_id)
             platform.recreate(name, other if value else None)
 
     @rule(mood=st.sampled_from(MOODS))

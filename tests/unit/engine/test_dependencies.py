@@ -37,6 +37,34 @@ def test_a_plain_apply_advances_the_graph_step_by_step() -> None:
     assert world.record("c").depends_on == {"b": world.record("b").run}
 
 
+def test_an_adopted_job_knows_the_runs_that_it_needs() -> None:
+    world = World()
+    finish(world, (step("a"),), "a")
+    wanted = (step("a"), step("b", "a"))
+    world.platform.add(wanted[1].spec)
+
+    world.apply(request=a_request(*wanted, adopt=True))
+
+    assert world.record("b").depends_on == {"a": world.record("a").run}
+    assert world.plan(*wanted).plan.is_empty
+
+
+def test_a_dependency_that_is_written_later_starts_the_job_when_it_runs_again() -> None:
+    world = World()
+    finish(world, (step("a"), step("b")), "a", "b")
+    wanted = (step("a"), step("b", "a"))
+
+    (action,) = world.plan(*wanted).plan.actions
+    world.apply(*wanted)
+
+    assert [change.path for change in action.changes] == ["depends_on"]
+    assert world.mutations() == []
+    assert world.record("b").depends_on == {"a": world.record("a").run}
+    assert world.plan(*wanted).plan.is_empty
+    finish(world, (step("a", lr="0.2"), step("b", "a")), "a")
+    assert world.mutations() == ["delete b", "create b"]
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["there", "cleaned up"])
 def test_a_dependency_that_succeeded_counts_whether_it_is_there_or_not(gone: bool) -> None:
     world = World()

@@ -257,6 +257,24 @@ class TestKeep:
         assert world.record("a").spec.parameters == {"lr": "0.2"}
         assert world.plan(kept("0.2")).plan.actions == ()
 
+    def test_one_that_appears_after_a_change_of_mind_is_not_lost(self) -> None:
+        world = with_one(kept())
+        old = world.record("a").job_id
+        world.platform.fail("create", Died())  # type: ignore[arg-type]
+        with pytest.raises(Died):
+            world.apply(kept("0.2"))
+        (meant,) = world.intents("a")
+        world.clock.pause(600)
+        world.apply(kept(protect=True))
+        assert world.record("a").protect
+        assert meant.spec
+        late = world.platform.add(meant.spec)
+
+        world.apply(kept("0.2", protect=True))
+
+        assert {each.job_id for each in world.state.records.values()} == {old, late.job_id}
+        assert world.plan(kept("0.2", protect=True)).plan.actions == ()
+
     def test_a_failed_one_is_retried_under_its_name(self) -> None:
         wanted = kept("0.2", on_failure="retry")
         world = with_one(kept())

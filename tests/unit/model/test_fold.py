@@ -280,6 +280,28 @@ class TestSuperseding:
         assert after.records == {"a": self.NEW, "a@1": self.OLD.model_copy(update={"retain": True})}
         assert after.intents == {}
 
+    def test_it_goes_aside_at_the_address_that_the_job_was_moved_to_meanwhile(self) -> None:
+        moved = Moved(source=Address("a"), target=Address("b"))
+        found = Recorded(address=Address("b"), record=self.NEW)
+        after = fold(a_state({"a": self.OLD}), [self._intent(), moved, found])
+        assert set(after.records) == {"b", "b@1"}
+
+    @pytest.mark.parametrize(
+        "ending",
+        [
+            pytest.param(Recorded(address=A, record=OLD), id="updated"),
+            pytest.param(Closed(address=A), id="refused"),
+        ],
+    )
+    def test_what_becomes_of_the_old_job_says_nothing_of_the_new_one(self, ending: Entry) -> None:
+        update = opened("update", job_id="1")
+        state = fold(a_state({"a": self.OLD}), [self._intent(), update, ending])
+        assert [each.kind for each in state.intents[A]] == ["create"]
+        assert set(fold(state, [Recorded(address=A, record=self.NEW)]).records) == {"a", "a@1"}
+
+    def test_a_refused_create_is_closed(self) -> None:
+        assert fold(a_state({"a": self.OLD}), [self._intent(), Closed(address=A)]).intents == {}
+
     def test_not_for_an_intent_of_another_name(self) -> None:
         renamed = self.NEW.model_copy(update={"name": "a-99"})
         state = a_state({"a": self.OLD})

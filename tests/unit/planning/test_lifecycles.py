@@ -67,7 +67,7 @@ TABLE = [
     ),
     pytest.param(
         wanting(protect=True),
-        a_record(protect=True),
+        a_record(protect=True, depends_on=dict(MET.runs)),
         done(),
         RERUN,
         "noop",
@@ -131,7 +131,7 @@ TABLE = [
     ),
     pytest.param(
         wanting(ttl_after_finished=3601),
-        finished(ttl_after_finished=3601),
+        finished(ttl_after_finished=3601, depends_on=dict(MET.runs)),
         done(),
         MET,
         "noop",
@@ -140,12 +140,24 @@ TABLE = [
     ),
     pytest.param(
         wanting(ttl_after_finished=0),
-        a_record(ttl_after_finished=0),
+        a_record(ttl_after_finished=0, depends_on=dict(MET.runs)),
         an_actual(),
         MET,
         "noop",
         "unchanged",
         id="it runs",
+    ),
+    pytest.param(
+        wanting(),
+        a_record(),
+        done(),
+        MET,
+        "update",
+        "definition_changed",
+        id="a dependency that was written later",
+    ),
+    pytest.param(
+        wanting(), a_record(), done(), UNMET, "noop", "unchanged", id="written later, not done yet"
     ),
     pytest.param(
         wanting(on_missing="recreate"),
