@@ -87,7 +87,7 @@ def test_it_listens_on_loopback_alone(world: World) -> None:
         assert other.connect_ex(("127.0.0.2", port)) != 0
 
 
-PATHS = [
+PATHS_V1 = [
     *(("GET", "training-jobs"), ("POST", "training-jobs"), ("GET", "training-jobs/1/versions")),
     *(("PUT", "training-jobs/1"), ("DELETE", "training-jobs/1"), ("GET", "job/ai-engines")),
     *(("POST", "training-jobs/1/versions"), ("GET", "training-jobs/1/versions/1")),
@@ -96,6 +96,18 @@ PATHS = [
     *(("GET", "training-jobs/1/versions/1/log/file-names"), ("GET", "built-in-algorithms")),
     *(("GET", "training-job-configs"), ("POST", "training-job-configs")),
 ]
+PATHS_V2 = [
+    *(("POST", "training-jobs"), ("POST", "training-job-searches"), ("GET", "training-jobs/1")),
+    *(("PUT", "training-jobs/1"), ("DELETE", "training-jobs/1"), ("GET", "training-quotas")),
+    *(("POST", "training-jobs/1/actions"), ("GET", "training-jobs/1/events")),
+    *(("GET", "training-jobs/1/tasks/worker-0/logs/preview"), ("GET", "training-job-names")),
+    *(("GET", "training-jobs/1/tasks/worker-0/logs/url"), ("GET", "training-job-flavors")),
+    *(("GET", "training-jobs/1/metrics/worker-0"), ("GET", "training-job-engines")),
+]
+PATHS = [
+    *(("v1", method, path) for method, path in PATHS_V1),
+    *(("v2", method, path) for method, path in PATHS_V2),
+]
 ADMIN = [
     *(("POST", "projects"), ("GET", "faults"), ("POST", "faults"), ("DELETE", "faults")),
     *(("GET", "timing"), ("PUT", "timing"), ("GET", "requests"), ("POST", "tokens/expire")),
@@ -103,12 +115,14 @@ ADMIN = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(("api", "method", "path"), PATHS)
 @pytest.mark.parametrize("token", [None, "", "MIIwrong", "\xff", "null"], ids=ascii)
-def test_nothing_without_a_token(world: World, method: str, path: str, token: str | None) -> None:
+def test_nothing_without_a_token(
+    world: World, api: str, method: str, path: str, token: str | None
+) -> None:
     running = world.emulator
     headers = {} if token is None else {"X-Auth-Token": token}
-    status, said = ask(running, method, f"/v1/{running.project_id}/{path}", headers)
+    status, said = ask(running, method, f"/{api}/{running.project_id}/{path}", headers)
     assert status == 401, said
 
 
@@ -134,6 +148,7 @@ def test_pages_in_a_browser_are_not_served(world: World, headers: dict[str, str]
     known = {"X-Auth-Token": a_token(running), "X-Admin-Token": running.admin_token}
     for method, path in (
         ("GET", f"/v1/{running.project_id}/training-jobs"),
+        ("POST", f"/v2/{running.project_id}/training-job-searches"),
         ("GET", "/_emulator/jobs"),
         ("POST", "/v3/auth/tokens"),
     ):
