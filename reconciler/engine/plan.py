@@ -21,7 +21,7 @@ from reconciler.engine.secrecy import (
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import Move, Removal, SourceFile
-from reconciler.model.job import DesiredJob
+from reconciler.model.job import DesiredJob, Status
 from reconciler.model.plan import (
     GUARDS,
     POLICIES,
@@ -38,7 +38,8 @@ from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
 from reconciler.model.secrets import Vault
-from reconciler.model.state import State, fold
+from reconciler.model.state import Intent, State, fold
+from reconciler.planning.diff import definition_changes
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
 from reconciler.planning.preflight import (
@@ -195,7 +196,8 @@ def look(
 
     A job that such a run may have created just now is given the time to appear in the list,
     unless a create of the same name is going to find out: planned without it, it would be lost.
-    Nothing but time finds out about a version.
+    Nothing but time finds out about a version. A job that such a run may have deleted, and that is
+    wanted again as it was, is given the time to go: planned as unchanged, it would vanish after.
     """
     pause = context.timing.poll_first
     while True:
@@ -209,24 +211,45 @@ def look(
         )
         context.check_stop()
         recovery = recover(state, listing)
-        if not _may_appear(context, fold(state, recovery.entries), desired):
+        known = fold(state, recovery.entries)
+        if not (_may_appear(context, known, desired) or _may_go(context, known, desired, listing)):
             return listing, recovery
         context.time.pause(pause)
         pause = min(pause * 1.5, context.timing.poll_most)
 
 
 def _may_appear(context: Context, state: State, desired: Mapping[Address, DesiredJob]) -> bool:
-    now, grace = context.provider.now(), context.timing.grace
     names = {address: job.spec.name for address, job in desired.items()}
     return any(
         (
             intent.kind == "version"
             or (intent.kind == "create" and names.get(address) != intent.name)
         )
-        and abs((now - intent.at).total_seconds()) < grace
+        and _is_recent(context, intent)
         for address, intents in state.intents.items()
         for intent in intents
     )
+
+
+def _may_go(
+    context: Context, state: State, desired: Mapping[Address, DesiredJob], listing: Listing
+) -> bool:
+    return any(
+        intents[-1].kind in ("delete", "replace")
+        and _is_recent(context, intents[-1])
+        and (wanted := desired.get(address)) is not None
+        and (record := state.records.get(address)) is not None
+        and (actual := listing.by_id(record.job_id)) is not None
+        and not (actual.status is Status.FAILED and wanted.lifecycle.on_failure == "retry")
+        and not any(each.forces_replace for each in definition_changes(record.spec, wanted.spec))
+        for address, intents in state.intents.items()
+    )
+
+
+def _is_recent(context: Context, intent: Intent) -> bool:
+    """Tell whether the effect of a request may still be about to show in the list."""
+    age = (context.provider.now() - intent.at).total_seconds()
+    return abs(age) < context.timing.grace
 
 
 def check_platform(state: State, platform: PlanPlatform) -> None:

@@ -100,3 +100,33 @@ def test_a_restored_state_says_what_is_protected() -> None:
         ("destroy", {"approved": True, "script": {}, "which": 0}),
     ]
     assert replay(program) is None
+
+
+@pytest.mark.parametrize(
+    "lifecycle", [Lifecycle(), Lifecycle(on_change="keep")], ids=["replaced", "kept"]
+)
+def test_a_job_that_is_about_to_go_is_not_taken_for_unchanged(lifecycle: Lifecycle) -> None:
+    """Killed once its deletion was accepted, and wanted again before it left the list."""
+    freely = Consent(interrupt_running=True)
+
+    wrong = replay(
+        [
+            ("begin", {"lifecycles": [lifecycle], "script": {}, "disks": False}),
+            (
+                "apply_reviewed",
+                {
+                    "changes": [("b", ("key", "c"))],
+                    "consent": freely,
+                    "deeds": [],
+                    "keeping": "nothing",
+                    "script": {},
+                    "which": 0,
+                },
+            ),
+            ("mood", {"mood": ("delete_lag", 1)}),
+            ("destroy", {"approved": True, "script": {10: "die before"}, "which": 0}),
+            ("apply_undisturbed", {"adopting": False, "changes": [], "deeds": [], "which": 0}),
+        ]
+    )
+
+    assert wrong is None
