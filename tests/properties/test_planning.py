@@ -120,6 +120,7 @@ def test_a_world_that_is_as_wanted_needs_nothing(
     wanted: dict[Address, DesiredJob], data: st.DataObject
 ) -> None:
     records, jobs = {}, []
+    ids = {address: str(number) for number, address in enumerate(wanted)}
     for number, (address, job) in enumerate(wanted.items()):
         status = data.draw(st.sampled_from(Status))
         exhausted = job.lifecycle.max_attempts
@@ -131,6 +132,7 @@ def test_a_world_that_is_as_wanted_needs_nothing(
             retain=job.lifecycle.retain,
             ttl_after_finished=job.lifecycle.ttl_after_finished,
             attempt=exhausted if status is Status.FAILED else 1,
+            depends_on={each: ids[each] for each in job.depends_on if each in ids},
         )
         jobs.append(
             ActualJob(

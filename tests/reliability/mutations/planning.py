@@ -36,7 +36,7 @@ MUTATIONS = (
             ),
             (
                 "closed",
-                "case Closed(address=address):\n                intents.pop(address, None)",
+                "case Closed(address=address):\n                _close(intents, address)",
                 "case Closed(address=address):\n                pass",
             ),
             (
