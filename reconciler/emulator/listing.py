@@ -95,15 +95,15 @@ class Listing:
         """The jobs that fit, sorted. The caller must not change the list."""
         known = self._answers.get(query)
         if known is None:
-            known = self._find(query)
-            if self._clock() >= self._all_visible_from and query.sort != "duration":
+            now = self._clock()
+            known = self._find(query, now)
+            if now >= self._all_visible_from and query.sort != "duration":
                 if len(self._answers) >= _REMEMBERED:
                     self._answers.clear()
                 self._answers[query] = known
         return known
 
-    def _find(self, query: Query) -> list[Job]:
-        now = self._clock()
+    def _find(self, query: Query, now: float) -> list[Job]:
         fitting = [
             job
             for job in self._jobs.values()
