@@ -7,6 +7,7 @@ deletion that nobody approved by counting jobs.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from reconciler.backends.base import Backend
 from reconciler.model.address import Address, kept_aside
@@ -19,6 +20,8 @@ from reconciler.providers.memory import MemoryPlatform
 
 _DESTROYS = (ActionKind.DELETE, ActionKind.REPLACE)
 _CREATES = (ActionKind.CREATE, ActionKind.REPLACE)
+_SKEW, _LATEST = timedelta(seconds=5), timedelta(hours=1)
+"""How long before and after its intent a job may seem to be created that is taken for ours."""
 
 
 def fixed(spec: JobSpec) -> Mapping[str, object]:
@@ -39,8 +42,10 @@ class Ledger:
     changed them before anybody could tell whose they were. `approved` are the actions of the plan
     in force, `versions` the platform's when that was made. `succeeded` are the runs that a
     command saw end well; `chain` counts the retries in a row of one configuration, `attempts` says
-    which address each job was created for, `retrying`
-    the addresses whose last job was deleted to be retried.
+    which address each job was created for, `retrying` the addresses whose last job was deleted to
+    be retried. `twins` are the jobs of others that nobody can tell from one that an open intent
+    was to create: same name, same configuration, made when ours would have been. Decision 0002
+    accepts that such a job is taken for ours.
     """
 
     platform: MemoryPlatform
@@ -56,6 +61,7 @@ class Ledger:
     chain: dict[Address, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
     attempts: dict[str, Address] = field(default_factory=dict)
     retrying: set[Address] = field(default_factory=set)
+    twins: set[str] = field(default_factory=set)
     requests: int = 0
     last: State | None = None
 
@@ -243,6 +249,7 @@ class Ledger:
             raise ViolationError(f"duplicates: two live jobs of one address: {owned}")
         for address, record in state.records.items():
             self._check_record(address, record)
+        self.twins = set(self._find_twins(state))
         self.last = state
 
     def _answered_for(self) -> list[ActualJob]:
@@ -275,13 +282,25 @@ class Ledger:
         job_id = record.job_id
         if job_id is None or job_id in self.sent or job_id in self.adoptable:
             return
-        former = self.last.intents.get(address, ()) if self.last else ()
-        twin = next((job for job in self.platform.jobs if job.job_id == job_id), None)
-        alike = (each.result.spec for each in former if each.kind == "create" and each.result)
-        if twin and twin.spec and any(fixed(twin.spec) == fixed(spec) for spec in alike):
-            self.adoptable.add(job_id)  # nobody could tell it from the one that was asked for
+        if job_id in self.twins:
+            self.adoptable.add(job_id)
             return
         raise ViolationError(f"unapproved: {address} records {job_id}, which is somebody else's")
+
+    def _find_twins(self, state: State) -> Iterator[str]:
+        """Yield the jobs of others that are as one that was asked for, and whose fate is open."""
+        meant = {
+            (each.name, each.at): each.result.spec
+            for intents in state.intents.values()
+            for each in intents
+            if each.kind == "create" and each.result
+        }
+        for job in self.platform.jobs if meant else ():
+            for (name, at), spec in meant.items():
+                is_alike = job.name == name and job.spec and fixed(job.spec) == fixed(spec)
+                made = job.created_at
+                if is_alike and made and at - _SKEW <= made <= at + _LATEST:
+                    yield job.job_id
 
     def _check_succession(self, state: State | None) -> None:
         last = self.last

@@ -1,11 +1,15 @@
 """The state machine's judge sees what it is there to see."""
 
+from datetime import timedelta
+
 import pytest
 
+from reconciler.backends.base import Backend
 from reconciler.backends.memory import MemoryBackend
 from reconciler.model.address import Address
 from reconciler.model.job import JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action
+from reconciler.model.spec import JobSpec
 from reconciler.model.state import Intent, State
 from reconciler.providers.memory import MemoryPlatform
 from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
@@ -28,7 +32,7 @@ def a_ledger(
     return ledger, job.job_id
 
 
-def keep(backend: MemoryBackend, state: State) -> None:
+def keep(backend: Backend, state: State) -> None:
     with backend.lock(command="test") as writer:
         writer.checkpoint(state)
 
@@ -117,6 +121,41 @@ def test_a_delete_is_approved_and_durable(
     else:
         with pytest.raises(ViolationError, match=seen):
             ledger.about_to_delete(job_id)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "asked_for", "known", "seen"),
+    [
+        pytest.param(SPEC, timedelta(0), True, None, id="made when ours was asked for"),
+        pytest.param(SPEC, timedelta(seconds=4), True, None, id="by a clock that is behind"),
+        pytest.param(SPEC, timedelta(minutes=-59), True, None, id="within the hour"),
+        pytest.param(SPEC, timedelta(minutes=1), True, "somebody", id="before ours was asked for"),
+        pytest.param(SPEC, timedelta(minutes=-61), True, "somebody", id="after the hour"),
+        pytest.param(SPEC, timedelta(0), False, "somebody", id="nothing is open"),
+        pytest.param(
+            SPEC.model_copy(update={"workers": 2}), timedelta(0), True, "somebody", id="otherwise"
+        ),
+    ],
+)
+def test_only_a_job_that_nobody_could_tell_from_ours_may_be_taken_for_it(
+    theirs: JobSpec, asked_for: timedelta, known: bool, seen: str | None
+) -> None:
+    """A stranger removed our unrecorded job and made another; it is gone again when recorded."""
+    ledger, _ = a_ledger()
+    twin = ledger.platform.recreate("a", theirs)
+    assert twin.created_at
+    meant = an_intent("create", SPEC).model_copy(update={"at": twin.created_at + asked_for})
+    keep(ledger.backend, a_state({}, serial=2, intents={A: (meant,)} if known else {}))
+    ledger.check()
+
+    ledger.platform.remove("a")
+    keep(ledger.backend, a_state({"a": ours(twin.job_id)}, serial=3))
+
+    if seen is None:
+        ledger.check()
+    else:
+        with pytest.raises(ViolationError, match=seen):
+            ledger.check()
 
 
 @pytest.mark.parametrize("protect", [True, False])

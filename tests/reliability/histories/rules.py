@@ -261,6 +261,7 @@ class Histories(RuleBasedStateMachine):
             self.world.save_plan(stack, request(stack, consent=consent))
         for number, deed in deeds:
             self.stranger(number, deed)
+        self.check()
         if stack.saved and keeping == "digest":
             asked = request(stack, consent=consent)
             self.world.apply(stack, asked, script, expect=stack.saved.plan.digest)
