@@ -171,6 +171,7 @@ class WatchedProvider:
         def effect() -> ActualJob:
             job = self.inner.create(spec)
             self.ledger.created(job.job_id, spec)
+            self.ledger.check_arrived(job.job_id, spec)
             return job
 
         def late() -> None:
@@ -183,7 +184,9 @@ class WatchedProvider:
         self.ledger.about_to_add_version(job_id, version_id)
 
         def effect() -> ActualJob:
-            return self.inner.create_version(job_id, version_id, spec)
+            job = self.inner.create_version(job_id, version_id, spec)
+            self.ledger.check_arrived(job_id, spec)
+            return job
 
         return self._change(effect)
 

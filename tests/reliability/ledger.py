@@ -6,17 +6,19 @@ deletion that nobody approved by counting jobs.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from reconciler.backends.base import Backend
-from reconciler.model.address import Address, kept_aside
+from reconciler.model.address import Address, kept_aside, selects
+from reconciler.model.definition import Move, Removal
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
 from reconciler.model.plan import Action, ActionKind, Plan, Reason
 from reconciler.model.report import ApplyResult, Result
-from reconciler.model.spec import JobSpec
+from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import State
 from reconciler.providers.memory import MemoryPlatform
+from tests.reliability.secrecy import MARK, seal, seal_like
 
 _DESTROYS = (ActionKind.DELETE, ActionKind.REPLACE)
 _CREATES = (ActionKind.CREATE, ActionKind.REPLACE)
@@ -45,7 +47,8 @@ class Ledger:
     which address each job was created for, `retrying` the addresses whose last job was deleted to
     be retried. `twins` are the jobs of others that nobody can tell from one that an open intent
     was to create: same name, same configuration, made when ours would have been. Decision 0002
-    accepts that such a job is taken for ours.
+    accepts that such a job is taken for ours. `environment` has the values of secrets, `kept` are
+    the `removed` blocks that let go of jobs.
     """
 
     platform: MemoryPlatform
@@ -62,6 +65,8 @@ class Ledger:
     attempts: dict[str, Address] = field(default_factory=dict)
     retrying: set[Address] = field(default_factory=set)
     twins: set[str] = field(default_factory=set)
+    environment: dict[str, str] = field(default_factory=dict)
+    kept: tuple[Address, ...] = ()
     requests: int = 0
     last: State | None = None
 
@@ -76,16 +81,41 @@ class Ledger:
         plan: Plan,
         desired: Mapping[Address, DesiredJob],
         versions: Mapping[str, str | None] | None = None,
+        removed: Collection[Removal] = (),
     ) -> None:
         """Note what the user agreed to, and what the platform was like when it was planned."""
         self.approved = {action.address: action for action in plan.actions}
-        self.desired = desired
+        self.desired = {address: self.sealed(job) for address, job in desired.items()}
+        self.kept = tuple(each.address for each in removed if each.keep)
         self.versions = dict(self.present() if versions is None else versions)
         self.adoptable |= {
             action.job_id or "" for action in plan.actions if action.kind is ActionKind.ADOPT
         }
+        for each in plan.moved:
+            self._follow(each.source, each.target)
         for action in plan.actions:
             self._check_not_paid_twice(action)
+
+    def check_moves(self, plan: Plan, moves: Collection[Move]) -> None:
+        """A move that is due is planned: its source is recorded, and nothing is at its target."""
+        state = self.backend.read()
+        planned = {(each.source, each.target) for each in plan.moved}
+        known = {*state.records, *state.intents} if state else set()
+        for move in moves:
+            is_due = move.source in known and move.target not in known
+            if is_due and state and move.source not in state.intents:
+                if (move.source, move.target) not in planned:
+                    raise ViolationError(f"lost: {move} is due, and not planned")
+                known ^= {move.source, move.target}
+
+    def sealed(self, job: DesiredJob) -> DesiredJob:
+        """Return a job as it is to be recorded: with the hashes of its secrets."""
+        state = self.backend.read()
+        if state is None:
+            return job
+        record = state.records.get(job.address)
+        known = record.spec if record else None
+        return replace(job, spec=seal(job.spec, self.environment, state.salt, known))
 
     def adopting(self, wanted: DesiredJob, job_id: str) -> None:
         """The user named a job to take over."""
@@ -124,6 +154,16 @@ class Ledger:
                 self._count_attempt(action, spec)
                 self.attempts[job_id] = action.address
 
+    def check_arrived(self, job_id: str, spec: JobSpec) -> None:
+        """The platform has the values whose hashes were announced, and no others."""
+        salt = self._state().salt
+        [job] = [each for each in self.platform.jobs if each.job_id == job_id]
+        secrets = [each for each in spec.parameters.values() if isinstance(each, Secret)]
+        if job.spec is None or any(each.hmac is None for each in secrets):
+            raise ViolationError(f"lost: {job_id} was announced without the hashes of its secrets")
+        if fixed(seal_like(job.spec, spec, salt)) != fixed(spec):
+            raise ViolationError(f"lost: {job_id} is not what was announced: {spec}")
+
     def about_to_add_version(self, job_id: str, version_id: str) -> None:
         """A version is asked for: durable, approved for this job, and not of a protected one."""
         self.requests += 1
@@ -148,6 +188,8 @@ class Ledger:
         self.retrying -= {action.address}
         if action.reason.startswith(Reason.RETRY):
             self.retrying.add(action.address)
+        if action.address not in self.desired and selects(self.kept, action.address):
+            raise ViolationError(f"unapproved: a delete of {job_id}, which is to be let go")
         record = state.records.get(action.address)
         wanted = self.desired.get(action.address)
         if job_id in self.protected or (record and record.protect):
@@ -202,8 +244,9 @@ class Ledger:
         state = self.backend.read()
         for record in state.records.values() if state else ():
             job = live.get(record.job_id or "")
-            if job and job.status is Status.SUCCEEDED and job.version_id == record.version_id:
-                self.succeeded[job.job_id] = job.version_id
+            is_run = job and record.version_id in (None, job.version_id)
+            if job and is_run and job.status is Status.SUCCEEDED:
+                self.succeeded[job.job_id] = record.version_id
 
     def release(self, job_ids: Collection[str]) -> None:
         """Answer for these jobs no longer."""
@@ -226,12 +269,22 @@ class Ledger:
         if address and count > 1:
             self.chain[address] = count - 1, same_as
 
+    def _follow(self, source: Address, target: Address) -> None:
+        """Count on at the address that a record is to have."""
+        if source in self.chain:
+            self.chain[target] = self.chain.pop(source)
+        if source in self.retrying:
+            self.retrying ^= {source, target}
+        self.attempts |= {job_id: target for job_id, at in self.attempts.items() if at == source}
+
     # Between the steps.
 
     def check(self) -> None:
         """Hold state and platform against what really happened."""
         state = self.backend.read()
         self._check_succession(state)
+        if state and state != self.last and MARK in state.model_dump_json():
+            raise ViolationError("other: the state has the value of a secret")
         if state is None:
             if self._answered_for():
                 raise ViolationError("orphans: jobs were created and there is no state")
@@ -297,9 +350,11 @@ class Ledger:
         }
         for job in self.platform.jobs if meant else ():
             for (name, at), spec in meant.items():
-                is_alike = job.name == name and job.spec and fixed(job.spec) == fixed(spec)
                 made = job.created_at
-                if is_alike and made and at - _SKEW <= made <= at + _LATEST:
+                if job.name != name or job.spec is None or made is None:
+                    continue
+                is_alike = fixed(seal_like(job.spec, spec, state.salt)) == fixed(spec)
+                if is_alike and at - _SKEW <= made <= at + _LATEST:
                     yield job.job_id
 
     def _check_succession(self, state: State | None) -> None:
@@ -319,17 +374,19 @@ class Ledger:
         state = self.backend.read()
         record = state.records.get(action.address) if state else None
         wanted = self.desired.get(action.address)
-        if not record or not wanted or self.succeeded.get(record.job_id or "") is None:
+        if not record or not wanted or record.job_id not in self.succeeded:
             return
         if state and any(each.kind != "update" for each in state.intents.get(action.address, ())):
             return  # what an interrupted run was approved to replace is completed
-        if self.succeeded[record.job_id or ""] != record.version_id:
+        if self.succeeded[record.job_id] != record.version_id:
             return
         if action.reason == Reason.DEPENDENCY_REPLACED:
             return
-        same = fixed(record.spec) == fixed(wanted.spec)
+        codes = {each.digest for each in (record.code, wanted.code) if each}
+        same = fixed(record.spec) == fixed(wanted.spec) and len(codes) < 2
         there = record.job_id in self.versions
-        moved = there and self.versions[record.job_id or ""] != record.version_id
+        now = self.versions.get(record.job_id)
+        moved = there and record.version_id is not None and now != record.version_id
         if action.reason == Reason.DEPENDENCY_REPLACED:
             self._check_ran_again(action, record, state)
             return

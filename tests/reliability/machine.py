@@ -23,10 +23,12 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.address import Address, is_aside, owner_of
-from reconciler.model.job import DesiredJob
+from reconciler.model.definition import Removal
+from reconciler.model.job import DesiredJob, JobRecord
 from reconciler.model.plan import Action, ActionKind, Plan, Reason
 from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.model.spec import JobSpec
+from reconciler.model.state import State
 from reconciler.planning.guards import Consent
 from reconciler.planning.naming import as_recorded
 from reconciler.providers.memory import MemoryPlatform, MemoryProvider
@@ -40,6 +42,9 @@ from tests.reliability.chaos import (
     WatchedProvider,
 )
 from tests.reliability.ledger import Ledger, ViolationError, fixed
+from tests.reliability.runs import RunsProvider
+from tests.reliability.secrecy import MARK, seal_like
+from tests.reliability.written import Written
 from tests.unit.engine.support import PLATFORM, Clock
 
 T = TypeVar("T")
@@ -55,6 +60,7 @@ class Saved:
     plan: Plan
     desired: Mapping[Address, DesiredJob]
     versions: Mapping[str, str | None]
+    removed: tuple[Removal, ...]
 
 
 @dataclass(slots=True)
@@ -63,8 +69,14 @@ class Stack:
 
     ledger: Ledger
     store: Backend
-    desired: dict[Address, DesiredJob] = field(default_factory=dict)
+    written: Written = field(default_factory=Written)
+    has_versions: bool = True
     saved: Saved | None = None
+
+    def records(self) -> Mapping[Address, JobRecord]:
+        """Return what the state records now."""
+        state = self.store.read()
+        return state.records if state else {}
 
 
 @dataclass(slots=True)
@@ -84,7 +96,8 @@ class Run:
 class World:
     """A platform and the stacks that live on it; every command is a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, api: str = "v1") -> None:
+        self.api = api
         self.platform = MemoryPlatform()
         self.clock = Clock(self.platform)
         self.late = Late()
@@ -103,7 +116,7 @@ class World:
         if on_disk:
             self.folder = self.folder or Path(tempfile.mkdtemp(prefix="reconciler-"))
             store = LocalBackend(self.folder / str(len(self.stacks)), "test")
-        stack = Stack(Ledger(self.platform, store), store)
+        stack = Stack(Ledger(self.platform, store), store, has_versions=self.api == "v1")
         self.stacks.append(stack)
         return stack
 
@@ -116,6 +129,9 @@ class World:
     def check(self) -> None:
         for stack in self.stacks:
             stack.ledger.check()
+        for path in self.folder.rglob("*") if self.folder else ():
+            if path.is_file() and MARK.encode() in path.read_bytes():
+                raise ViolationError(f"other: {path.name} has the value of a secret")
 
     def settle(self, seconds: float = 600.0) -> None:
         """Let so much time pass that whatever is late arrives, and every list is up to date."""
@@ -134,7 +150,7 @@ class World:
         ledger, gate = stack.ledger, Gate(script, self.late)
         before, requests = stack.store.read(), ledger.requests
         context = Context(
-            WatchedProvider(MemoryProvider(self.platform), gate, ledger, self._add_rival),
+            WatchedProvider(self._provider(), gate, ledger, self._add_rival),
             WatchedBackend(stack.store, gate),
             "apply",
             stop=gate.stop,
@@ -142,6 +158,7 @@ class World:
             emit=gate.emit,
             parallelism=width,
             timing=TIMING,
+            environment=dict(ledger.environment),
         )
         ended = Run(gate)
         try:
@@ -152,6 +169,7 @@ class World:
             ended.error = error
         result = ended.value if isinstance(ended.value, ApplyResult) else None
         ledger.finish(result)
+        _check_told(ended)
         if isinstance(ended.error, _HARMLESS) and (
             ledger.requests != requests or stack.store.read() != before
         ):
@@ -182,8 +200,16 @@ class World:
             plans.append(report.plan)
             if expect is not None and report.plan.digest != expect:
                 raise ViolationError("unapproved: the plan is not the one that was expected")
-            stack.ledger.approve(report.plan, request.desired)
+            chosen = [
+                each
+                for each in request.moved
+                if each.source in request.selection or each.target in request.selection
+            ]
+            stack.ledger.check_moves(report.plan, chosen)
+            stack.ledger.approve(report.plan, request.desired, removed=request.removed)
             return approved
+
+        before = stack.store.read()
 
         ended = self.run(
             stack,
@@ -192,6 +218,7 @@ class World:
             width,
         )
         if isinstance(ended.value, ApplyResult):
+            _check_moved(before, stack.store.read(), plans[-1])
             if ended.is_calm:
                 stack.ledger.note_succeeded()
             self._check_done(stack, request, ended, plans[-1])
@@ -206,7 +233,7 @@ class World:
             ref, state = saved.plan.state, stack.store.read()
             if (ref.lineage, ref.serial) != ((state.lineage, state.serial) if state else ("", 0)):
                 raise ViolationError("unapproved: the state has moved on since the plan was made")
-            stack.ledger.approve(saved.plan, saved.desired, saved.versions)
+            stack.ledger.approve(saved.plan, saved.desired, saved.versions, saved.removed)
             return True
 
         return self.run(
@@ -234,7 +261,7 @@ class World:
         versions = stack.ledger.present()
         ended = self.plan(stack, request)
         if isinstance(ended.value, Prepared):
-            stack.saved = Saved(ended.value.plan, dict(request.desired), versions)
+            stack.saved = Saved(ended.value.plan, dict(request.desired), versions, request.removed)
 
     def tamper(self, job_id: str) -> None:
         """A stranger changed a job: if nobody recorded it yet, nobody can tell whose it was."""
@@ -251,6 +278,10 @@ class World:
             records = state.records.values() if state else ()
             if job_id not in {record.job_id for record in records}:
                 stack.ledger.removed_unseen(job_id)
+
+    def _provider(self) -> MemoryProvider:
+        kind = MemoryProvider if self.api == "v1" else RunsProvider
+        return kind(self.platform)
 
     def _add_rival(self, spec: JobSpec) -> None:
         if not self.platform.is_taken(spec.name):
@@ -286,16 +317,19 @@ class World:
             if address not in request.selection:
                 continue
             record = records.get(address)
+            wanted = stack.ledger.sealed(wanted)
             wanted = as_recorded(wanted, record) if record else wanted
             if record is None or fixed(record.spec) != fixed(wanted.spec):
                 raise ViolationError(f"lost: {address} is recorded as {record}")
+            if record.code != wanted.code and record.job_id in jobs:
+                raise ViolationError(f"lost: {address} is recorded with other code")
             job = jobs.get(record.job_id or "")
             if job and record.spec != wanted.spec:
                 raise ViolationError(f"lost: {address} is recorded with another description")
             if job is None:
                 if record.job_id not in self.succeeded and not record.expired:
                     raise ViolationError(f"lost: {address} is gone, and never succeeded")
-            elif job.spec is None or fixed(job.spec) != fixed(wanted.spec):
+            elif job.spec is None or not _is_like(job.spec, wanted.spec, state):
                 raise ViolationError(
                     f"lost: {address} is not as the definition wants it: {job.spec}"
                 )
@@ -323,6 +357,42 @@ def _is_to_follow(done: Plan, left: Plan) -> bool:
     )
 
 
+def _check_told(ended: Run) -> None:
+    """I7: neither events nor errors nor plans have the value of a secret."""
+    told: list[object] = [*ended.gate.told]
+    if ended.error:
+        told += [str(ended.error), vars(ended.error)]
+    if isinstance(ended.value, Prepared):
+        told.append(ended.value.plan)
+    if isinstance(ended.value, ApplyResult):
+        told.append(ended.value)
+    if MARK in repr(told):
+        raise ViolationError(f"other: the value of one was told: {told}")
+
+
+def _check_moved(before: State | None, after: State | None, plan: Plan) -> None:
+    """A record that only moved is of the same job as before."""
+    touched = {action.address for action in plan.actions}
+    for each in plan.moved:
+        record = before.records.get(each.source) if before else None
+        if record is None or before is None or each.source in before.intents:
+            continue
+        there = after.records.get(each.target) if after else None
+        if each.target not in touched and (there is None or there.job_id != record.job_id):
+            raise ViolationError(f"lost: {each.source} moved to {each.target} as {there}")
+
+
+def _is_like(theirs: JobSpec, ours: JobSpec, state: State | None) -> bool:
+    return fixed(seal_like(theirs, ours, state.salt if state else "")) == fixed(ours)
+
+
+def _without_versions(job: DesiredJob) -> DesiredJob:
+    """Return a job whose platform has no versions, as its definition could be."""
+    if job.lifecycle.on_change != "new_version":
+        return job
+    return replace(job, lifecycle=job.lifecycle.model_copy(update={"on_change": "replace"}))
+
+
 def _took_time(expiry: Action) -> bool:
     """Tell whether a job expires some time after its end, and not with it."""
     return expiry.result is not None and bool(expiry.result.ttl_after_finished)
@@ -330,14 +400,15 @@ def _took_time(expiry: Action) -> bool:
 
 def request(stack: Stack, **overrides: object) -> Request:
     """Return a request for what the stack's definition says now; it may interrupt what runs."""
-    desired = {
-        address: replace(job, depends_on=tuple(d for d in job.depends_on if d in stack.desired))
-        for address, job in stack.desired.items()
-    }
+    written, desired = stack.written, stack.written.desired()
+    if not stack.has_versions:
+        desired = {address: _without_versions(job) for address, job in desired.items()}
     fresh = Request(
         stack="test",
         platform=PLATFORM,
         desired=desired,
+        moved=written.moves(),
+        removed=written.removals(),
         consent=Consent(interrupt_running=True, mass_delete=True),
         command="apply",
     )

@@ -115,7 +115,7 @@ def test_a_job_that_is_about_to_go_is_not_taken_for_unchanged(lifecycle: Lifecyc
             (
                 "apply_reviewed",
                 {
-                    "changes": [("b", ("key", "c"))],
+                    "changes": [(Address("b"), ("key", "c"))],
                     "consent": freely,
                     "deeds": [],
                     "keeping": "nothing",

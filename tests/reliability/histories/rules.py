@@ -1,7 +1,6 @@
 """What users, strangers and the platform do in a random history, and what holds after each step."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -12,91 +11,28 @@ from reconciler.engine.jobs import adopt, stop_jobs
 from reconciler.engine.outcomes import read_status
 from reconciler.engine.records import Records
 from reconciler.model.address import Address
-from reconciler.model.job import DesiredJob, Lifecycle, Status
-from reconciler.model.spec import JobSpec
+from reconciler.model.job import DesiredJob, Lifecycle
 from reconciler.planning.guards import Consent
 from reconciler.planning.planner import Selection
 from tests.reliability.chaos import Script
-from tests.reliability.machine import CALM, Stack, World, request
-
-ADDRESSES = [Address(each) for each in "abc"]
-NAMES = ["n1", "n2", "n3", "n4"]
-LIFECYCLES = [
-    Lifecycle(),
-    Lifecycle(on_failure="retry", max_attempts=2),
-    Lifecycle(on_failure="retry", max_attempts=3),
-    Lifecycle(on_failure="retry", max_attempts=3, on_missing="recreate"),
-    Lifecycle(retain=True),
-    Lifecycle(protect=True),
-    Lifecycle(on_failure="retry", max_attempts=3, protect=True),
-    Lifecycle(on_missing="recreate"),
-    Lifecycle(on_missing="error"),
-    Lifecycle(ttl_after_finished=0),
-    Lifecycle(on_change="new_version"),
-    Lifecycle(on_change="keep"),
-    Lifecycle(on_change="keep", ttl_after_finished=0),
-    Lifecycle(ttl_after_finished=30),
-    Lifecycle(on_failure="retry", max_attempts=2, ttl_after_finished=30),
-]
-EDITS = [
-    *(("name", name) for name in NAMES),
-    *(("lr", lr) for lr in ("0.1", "0.2", "1")),
-    *(("description", text) for text in ("", "ours", "new")),
-    *(("workers", count) for count in (1, 2)),
-    *(("lifecycle", each) for each in LIFECYCLES),
-    *(("needs", how) for how in (True, True, True, False)),
-    ("drop", None),
-    ("drop", None),
-    *(("key", address) for address in ADDRESSES),
-]
-KINDS = [
-    *("die before", "die after", "torn", "lost before", "lost after", "late"),
-    *("refused", "unreachable", "rival", "stop"),
-]
-ENDS = [Status.SUCCEEDED] * 2 + [Status.FAILED] * 4 + [Status.STOPPED]
-STRANGERS = [
-    *(("status", status) for status in (*ENDS, Status.RUNNING, Status.UNKNOWN)),
-    ("remove", None),
-    ("remove", None),
-    ("version", "0.1"),
-    ("version", "7"),
-    ("recreate", None),
-    ("recreate", "7"),
-    ("describe", "theirs"),
-    ("describe", ""),
-    ("add", "0.1"),
-    ("add", "7"),
-]
-MOODS = [
-    *(("list_lag", lists) for lists in (0, 1, 2)),
-    *(("delete_lag", lists) for lists in (0, 1, 3, None)),
-    *(("name_hold", seconds) for seconds in (0.0, 5.0, 60.0)),
-    *(("refuses", name) for name in NAMES),
-    *(("room", jobs) for jobs in (0, 1, 10_000)),
-]
-WHICH = st.sampled_from([0, 0, 0, 0, 1])
-POINTS = st.sampled_from(range(1, 25))
-FAULTS: st.SearchStrategy[Script] = st.dictionaries(
-    POINTS, st.sampled_from(KINDS), min_size=1, max_size=3
+from tests.reliability.histories.choices import (
+    ANYWHERE,
+    CHANGES,
+    CONSENTS,
+    DEEDS,
+    FREELY,
+    LIFECYCLES,
+    MOODS,
+    SCRIPTS,
+    SELECTIONS,
+    VALUES,
+    WHICH,
+    YIELDING,
 )
-SCRIPTS = st.one_of(st.just(CALM), FAULTS, FAULTS)
-SELECTIONS = st.sampled_from([Selection()] * 6 + [Selection(("a",)), Selection((), ("b",))])
-FREELY = Consent(interrupt_running=True)
-CONSENTS = st.sampled_from([FREELY] * 4 + [Consent()])
-CHANGES = st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(EDITS)), max_size=2)
-DEEDS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(STRANGERS)), max_size=2)
-
-
-def spec(name: str, **overrides: object) -> JobSpec:
-    """Return a configuration that differs from others in little."""
-    fields = {"name": name, "flavor": "modelarts.vm.cpu.8u", "parameters": {"lr": "0.1"}}
-    return JobSpec.model_validate(fields | overrides)
-
-
-def _before(address: Address, others: Sequence[Address]) -> tuple[Address, ...]:
-    """Return those that a job may depend on, so that no circle comes about."""
-    return tuple(each for each in others if each < address)
-
+from tests.reliability.histories.strangers import give_way, meddle
+from tests.reliability.machine import CALM, Stack, World, request
+from tests.reliability.secrecy import MARK
+from tests.reliability.written import ADDRESSES, NAMES, SECRET, Edit, spec
 
 Step = tuple[str, Mapping[str, Any]]
 """One step of a history: the rule and its arguments, which are plain values."""
@@ -118,6 +54,7 @@ class Histories(RuleBasedStateMachine):
 
     sequences = 0
     steps = 0
+    api = "v1"
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,47 +65,23 @@ class Histories(RuleBasedStateMachine):
         lifecycles=st.lists(st.sampled_from(LIFECYCLES), min_size=1, max_size=3),
         script=SCRIPTS,
     )
-    @_noted
-    def begin(self, disks: bool, lifecycles: list[Lifecycle], script: Script) -> None:
-        self.world = World()
+    def begin(
+        self, disks: bool, lifecycles: list[Lifecycle], script: Script, api: str | None = None
+    ) -> None:
+        api = api or self.api
+        arguments = {"disks": disks, "lifecycles": lifecycles, "script": script, "api": api}
+        self.program.append(("begin", arguments))
+        self.world = World(api)
         for _ in range(2):
-            self.world.add_stack(on_disk=disks)
+            stack = self.world.add_stack(on_disk=disks)
+            stack.ledger.environment[SECRET] = f"{MARK}4711"
         stack = self.world.stacks[0]
         for address, name, lifecycle in zip(ADDRESSES, NAMES, lifecycles, strict=False):
-            stack.desired[address] = DesiredJob(address, spec(name), lifecycle)
+            stack.written.jobs[address] = DesiredJob(address, spec(name), lifecycle)
         self.world.apply(stack, request(stack), script)
 
     def stack(self, which: int) -> Stack:
         return self.world.stacks[which]
-
-    # What users write.
-
-    def edit(self, which: int, address: Address, edit: tuple[str, object]) -> None:
-        wanted = self.stack(which).desired
-        taken = {job.spec.name for job in wanted.values()}
-        free = next(name for name in NAMES if name not in taken)
-        what, value = edit
-        job = wanted.get(address) or DesiredJob(address, spec(free))
-        if what == "drop":
-            wanted.pop(address, None)
-            return
-        if what == "key":
-            wanted.pop(address, None)
-            address = Address(str(value))
-            job = replace(job, address=address, depends_on=_before(address, job.depends_on))
-        elif what == "name":
-            for other in [each for each in wanted.values() if each.spec.name == value]:
-                swapped = other.spec.model_copy(update={"name": job.spec.name})
-                wanted[other.address] = replace(other, spec=swapped)
-        if what == "lifecycle":
-            assert isinstance(value, Lifecycle)
-            job = replace(job, lifecycle=value)
-        elif what == "needs":
-            job = replace(job, depends_on=_before(address, ADDRESSES) if value else ())
-        elif what != "key":
-            update = {"parameters": {"lr": value}} if what == "lr" else {what: value}
-            job = replace(job, spec=job.spec.model_copy(update=update))
-        wanted[address] = job
 
     # What users run.
 
@@ -182,12 +95,13 @@ class Histories(RuleBasedStateMachine):
         selection=SELECTIONS,
         fail_fast=st.booleans(),
         adopting=st.booleans(),
+        yielding=YIELDING,
     )
     @_noted
     def apply(
         self,
         which: int,
-        changes: list[tuple[Address, tuple[str, object]]],
+        changes: list[tuple[Address, Edit]],
         deeds: list[tuple[int, tuple[str, object]]],
         script: Script,
         width: int,
@@ -195,24 +109,26 @@ class Histories(RuleBasedStateMachine):
         selection: Selection,
         fail_fast: bool,
         adopting: bool,
+        yielding: bool = False,
     ) -> None:
         """What most of a history is made of: something changed, somewhere, and an apply."""
-        self._change(which, changes, deeds)
+        self._change(which, changes, deeds, yielding=yielding)
         stack = self.stack(which)
         asked = request(stack, consent=consent, adopt=adopting, selection=selection)
         self.world.apply(stack, asked, script, width=width, fail_fast=fail_fast)
 
-    @rule(which=WHICH, changes=CHANGES, deeds=DEEDS, adopting=st.booleans())
+    @rule(which=WHICH, changes=CHANGES, deeds=DEEDS, adopting=st.booleans(), yielding=YIELDING)
     @_noted
     def apply_undisturbed(
         self,
         which: int,
-        changes: list[tuple[Address, tuple[str, object]]],
+        changes: list[tuple[Address, Edit]],
         deeds: list[tuple[int, tuple[str, object]]],
         adopting: bool,
+        yielding: bool = False,
     ) -> None:
         """The same without a fault, so that it must come to rest."""
-        self._change(which, changes, deeds)
+        self._change(which, changes, deeds, yielding=yielding)
         stack = self.stack(which)
         asked = request(stack, consent=FREELY, adopt=adopting)
         self.world.apply(stack, asked, width=4)
@@ -220,14 +136,21 @@ class Histories(RuleBasedStateMachine):
     def _change(
         self,
         which: int,
-        changes: list[tuple[Address, tuple[str, object]]],
+        changes: list[tuple[Address, Edit]],
         deeds: list[tuple[int, tuple[str, object]]],
+        *,
+        yielding: bool,
     ) -> None:
-        for address, change in changes:
-            self.edit(which, address, change)
+        self._write(which, changes)
         for number, deed in deeds:
-            self.stranger(number, deed)
+            meddle(self.world, number, deed)
+        if yielding:
+            give_way(self.world, self.stack(which))
         self.check()
+
+    def _write(self, which: int, changes: list[tuple[Address, Edit]]) -> None:
+        for address, change in changes:
+            self.stack(which).written.edit(address, change)
 
     @rule(which=WHICH, script=SCRIPTS, approved=st.sampled_from([True, True, True, False]))
     @_noted
@@ -247,7 +170,7 @@ class Histories(RuleBasedStateMachine):
     def apply_reviewed(
         self,
         which: int,
-        changes: list[tuple[Address, tuple[str, object]]],
+        changes: list[tuple[Address, Edit]],
         deeds: list[tuple[int, tuple[str, object]]],
         script: Script,
         consent: Consent,
@@ -255,12 +178,11 @@ class Histories(RuleBasedStateMachine):
     ) -> None:
         """Apply what was reviewed, the kept plan or whatever has its digest; or review anew."""
         stack = self.stack(which)
-        for address, change in changes:
-            self.edit(which, address, change)
+        self._write(which, changes)
         if stack.saved is None or keeping == "nothing":
             self.world.save_plan(stack, request(stack, consent=consent))
         for number, deed in deeds:
-            self.stranger(number, deed)
+            meddle(self.world, number, deed)
         self.check()
         if stack.saved and keeping == "digest":
             asked = request(stack, consent=consent)
@@ -290,13 +212,13 @@ class Histories(RuleBasedStateMachine):
     @rule(
         which=WHICH,
         script=SCRIPTS,
-        address=st.sampled_from(ADDRESSES),
+        address=st.sampled_from(ANYWHERE),
         by_id=st.booleans(),
     )
     @_noted
     def adopt(self, which: int, script: Script, address: Address, by_id: bool) -> None:
         stack = self.stack(which)
-        wanted = stack.desired.get(address)
+        wanted = request(stack).desired.get(address)
         jobs = {job.name: job.job_id for job in self.world.platform.jobs}
         job_id = jobs.get(wanted.spec.name) if wanted else None
         state = stack.store.read()
@@ -312,7 +234,7 @@ class Histories(RuleBasedStateMachine):
         which=WHICH,
         script=SCRIPTS,
         number=st.integers(0, 2),
-        into=st.sampled_from([*ADDRESSES, None]),
+        into=st.sampled_from([*ANYWHERE, None]),
     )
     @_noted
     def move_or_remove(self, which: int, script: Script, number: int, into: Address | None) -> None:
@@ -347,39 +269,15 @@ class Histories(RuleBasedStateMachine):
     @_noted
     def strangers(self, deeds: list[tuple[int, tuple[str, object]]]) -> None:
         for number, deed in deeds:
-            self.stranger(number, deed)
+            meddle(self.world, number, deed)
 
-    def stranger(self, number: int, deed: tuple[str, object]) -> None:
-        platform = self.world.platform
-        what, value = deed
-        present = {job.name: job for job in platform.jobs}
-        names = NAMES if what == "add" else sorted(present)
-        if not names:
-            return
-        name = names[number % len(names)]
-        other = spec(name, parameters={"lr": str(value or "0.1")})
-        if what == "add":
-            if not platform.is_taken(name):
-                platform.add(other)
-            return
-        job_id = present[name].job_id
-        if what == "status":
-            assert isinstance(value, Status)
-            if not present[name].status.is_final:
-                platform.set_status(name, value, 1000)
-                if value is Status.SUCCEEDED:
-                    self.world.succeeded.add(job_id)
-        elif what == "remove":
-            self.world.remove(job_id)
-            platform.remove(name)
-        elif what == "describe":
-            platform.change_description(name, str(value))
-        elif what == "version":
-            platform.add_version(name, other)
-            self.world.tamper(job_id)
-        else:
-            self.world.remove(job_id)
-            platform.recreate(name, other if value else None)
+    @rule(which=WHICH, value=st.sampled_from(VALUES))
+    @_noted
+    def rotate(self, which: int, value: str | None) -> None:
+        """The variable of the secret gets another value, or none."""
+        self.stack(which).ledger.environment.pop(SECRET, None)
+        if value:
+            self.stack(which).ledger.environment[SECRET] = value
 
     @rule(mood=st.sampled_from(MOODS))
     @_noted
@@ -428,6 +326,7 @@ class Histories(RuleBasedStateMachine):
         self.world.settle()
         platform.finish_deletions()
         for stack in self.world.stacks:
+            stack.ledger.environment.setdefault(SECRET, f"{MARK}4711")
             for _ in range(3):
                 self.world.apply(stack, request(stack))
                 self.world.check()

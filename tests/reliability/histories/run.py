@@ -38,11 +38,13 @@ class Told:
     column: str = ""
 
 
-def run_histories(sequences: int, number: int) -> Told:
+def run_histories(sequences: int, number: int, platform: str = "v1") -> Told:
     """Run so many histories (at least), always the same for a number, until one goes wrong."""
     failed: list[list[Step]] = []
 
     class Seeded(Histories):
+        api = platform
+
         def teardown(self) -> None:
             """Keep the program of a history that does not come to a good end."""
             is_wrong = isinstance(sys.exception(), Exception)
@@ -74,23 +76,25 @@ def run_histories(sequences: int, number: int) -> Told:
     return Told(Histories.sequences, Histories.steps)
 
 
-def run_shards(sequences: int, number: int, processes: int) -> Iterator[tuple[int, Told]]:
+def run_shards(
+    sequences: int, number: int, processes: int, api: str = "v1"
+) -> Iterator[tuple[int, Told]]:
     """Run the histories in processes, side by side; yield each one's seed and what it told."""
     sizes = [min(SHARD, sequences - done) for done in range(0, sequences, SHARD)]
     seeds = range(number, number + len(sizes))
     with ThreadPoolExecutor(processes) as pool:
-        yield from zip(seeds, pool.map(_run_process, sizes, seeds), strict=True)
+        yield from zip(seeds, pool.map(_run_process, sizes, seeds, [api] * len(sizes)), strict=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return 1 when something was found."""
     options = _options(arguments)
     if options.json:
-        told = run_histories(options.sequences, options.seed)
+        told = run_histories(options.sequences, options.seed, options.api)
         _say(json.dumps([told.sequences, told.steps, told.wrong, told.column]))
         return 0
     begun, sequences, steps, found = time.monotonic(), 0, 0, 0
-    for number, told in run_shards(options.sequences, options.seed, options.processes):
+    for number, told in run_shards(options.sequences, options.seed, options.processes, options.api):
         sequences, steps = sequences + told.sequences, steps + told.steps
         found += bool(told.wrong)
         took = time.monotonic() - begun
@@ -113,9 +117,9 @@ def _told(program: list[Step], wrong: Exception) -> Told:
     return Told(Histories.sequences, Histories.steps, text, column(wrong))
 
 
-def _run_process(sequences: int, number: int) -> Told:
+def _run_process(sequences: int, number: int, api: str) -> Told:
     command = [sys.executable, "-m", "tests.reliability.histories", "--json"]
-    command += ["--sequences", str(sequences), "--seed", str(number)]
+    command += ["--sequences", str(sequences), "--seed", str(number), "--api", api]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"seed {number} could not be run:\n{done.stderr}")
@@ -128,6 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--sequences", type=int, default=1000, help="how many at least")
     add("--seed", type=int, default=1, help="that of the first thousand")
     add("--processes", type=int, default=1, help="how many run side by side")
+    add("--api", choices=("v1", "v2"), default="v1", help="v2: jobs are single runs")
     add("--json", action="store_true", help="run them in this process, and tell it as JSON")
     return parser.parse_args(arguments)
 

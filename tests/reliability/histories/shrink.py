@@ -16,6 +16,7 @@ _PLAIN: Mapping[str, Any] = {
     "number": 0,
     "which": 0,
     "width": 1,
+    "yielding": False,
 }
 """What an argument is in the plainest history."""
 
