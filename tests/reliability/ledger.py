@@ -31,6 +31,16 @@ def fixed(spec: JobSpec) -> Mapping[str, object]:
     return {key: value for key, value in spec.canonical.items() if key != "description"}
 
 
+def has_all(theirs: JobSpec, ours: JobSpec, salt: str) -> bool:
+    """Tell whether a job is as was asked for; parameters of its own do not count.
+
+    Only what was written is compared: a platform may add the defaults of an algorithm.
+    """
+    known = {key: each for key, each in theirs.parameters.items() if key in ours.parameters}
+    theirs = seal_like(theirs.model_copy(update={"parameters": known}), ours, salt)
+    return fixed(theirs) == fixed(ours)
+
+
 class ViolationError(AssertionError):
     """An invariant does not hold; the message starts with the column that counts it."""
 
@@ -46,9 +56,9 @@ class Ledger:
     command saw end well; `chain` counts the retries in a row of one configuration, `attempts` says
     which address each job was created for, `retrying` the addresses whose last job was deleted to
     be retried. `twins` are the jobs of others that nobody can tell from one that an open intent
-    was to create: same name, same configuration, made when ours would have been. Decision 0002
-    accepts that such a job is taken for ours. `environment` has the values of secrets, `kept` are
-    the `removed` blocks that let go of jobs.
+    was to create: same name, all of its configuration, made when ours would have been. Decision
+    0002 accepts that such a job is taken for ours. `environment` has the values of secrets, `kept`
+    are the `removed` blocks that let go of jobs.
     """
 
     platform: MemoryPlatform
@@ -353,7 +363,7 @@ class Ledger:
                 made = job.created_at
                 if job.name != name or job.spec is None or made is None:
                     continue
-                is_alike = fixed(seal_like(job.spec, spec, state.salt)) == fixed(spec)
+                is_alike = has_all(job.spec, spec, state.salt)
                 if is_alike and at - _SKEW <= made <= at + _LATEST:
                     yield job.job_id
 

@@ -127,7 +127,7 @@ class Written:
                 target = self.moved[target]
             if target in desired:
                 found.append(Move(source, target))
-            elif target in self.sweeps and "[" not in source:
+            elif target in self.sweeps and "[" not in source and source not in self.sweeps:
                 ends = [each[len(target) :] for each in desired if each.startswith(f"{target}[")]
                 found += [Move(Address(source + end), Address(target + end)) for end in ends]
         return tuple(found)
