@@ -7,13 +7,15 @@ import pytest
 from reconciler.backends.base import Backend
 from reconciler.backends.memory import MemoryBackend
 from reconciler.model.address import Address
+from reconciler.model.definition import Move, Removal
 from reconciler.model.job import JobRecord, Lifecycle, Status
-from reconciler.model.plan import Action
-from reconciler.model.spec import JobSpec
+from reconciler.model.plan import Action, PlannedMove
+from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import Intent, State
 from reconciler.providers.memory import MemoryPlatform
 from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
 from tests.reliability.ledger import Ledger, ViolationError, fixed
+from tests.reliability.secrecy import seal
 
 A, B = Address("a"), Address("b")
 SPEC = a_spec("a")
@@ -135,6 +137,13 @@ def test_a_delete_is_approved_and_durable(
         pytest.param(
             SPEC.model_copy(update={"workers": 2}), timedelta(0), True, "somebody", id="otherwise"
         ),
+        pytest.param(
+            SPEC.model_copy(update={"parameters": {**SPEC.parameters, "more": "1"}}),
+            timedelta(0),
+            True,
+            None,
+            id="with a parameter of its own",
+        ),
     ],
 )
 def test_only_a_job_that_nobody_could_tell_from_ours_may_be_taken_for_it(
@@ -193,3 +202,92 @@ def test_an_attempt_that_nobody_saw_before_it_was_removed_does_not_count() -> No
 
     with pytest.raises(ViolationError, match="tried 3 times"):
         ledger.created("4", SPEC)
+
+
+def test_a_move_that_is_due_is_planned() -> None:
+    ledger, _ = a_ledger({"a": ours(FIRST)})
+    move = Move(A, B)
+    planned = a_plan().model_copy(update={"moved": (PlannedMove(source=A, target=B),)})
+
+    ledger.check_moves(planned, [move])
+    ledger.check_moves(a_plan(), [Move(B, A)])
+    with pytest.raises(ViolationError, match="due, and not planned"):
+        ledger.check_moves(a_plan(), [move])
+
+
+def test_attempts_are_counted_on_where_a_record_moves_to() -> None:
+    ledger, _ = a_ledger({"a": ours(FIRST)})
+    ledger.chain[A] = 2, fixed(SPEC)
+    planned = a_plan().model_copy(update={"moved": (PlannedMove(source=A, target=B),)})
+
+    ledger.approve(planned, {})
+
+    assert ledger.chain == {B: (2, fixed(SPEC))}
+
+
+def test_a_job_that_is_let_go_of_is_not_deleted() -> None:
+    meant = an_intent("delete", SPEC, job_id=FIRST)
+    ledger, job_id = a_ledger({"a": ours(FIRST)}, meant)
+
+    ledger.approve(a_plan(DELETE), {}, removed=[Removal(A, keep=False)])
+    ledger.about_to_delete(job_id)
+    ledger.approve(a_plan(DELETE), {}, removed=[Removal(A)])
+    with pytest.raises(ViolationError, match="let go"):
+        ledger.about_to_delete(job_id)
+
+
+SECRETIVE = a_spec("s", parameters={"token": Secret(secret="TOKEN")})
+
+
+@pytest.mark.parametrize(
+    ("sent", "announced", "seen"),
+    [
+        pytest.param("hidden-1", "hidden-1", None, id="the value that was announced"),
+        pytest.param("hidden-2", "hidden-1", "announced", id="another one"),
+        pytest.param("hidden-1", None, "hashes", id="announced without a hash"),
+    ],
+)
+def test_the_value_of_a_secret_arrives(sent: str, announced: str | None, seen: str | None) -> None:
+    ledger, _ = a_ledger()
+    salt = a_state().salt
+    environment = {"TOKEN": announced} if announced else {}
+    job = ledger.platform.add(SECRETIVE.model_copy(update={"parameters": {"token": sent}}))
+    spec = seal(SECRETIVE, environment, salt)
+
+    if seen is None:
+        ledger.check_arrived(job.job_id, spec)
+    else:
+        with pytest.raises(ViolationError, match=seen):
+            ledger.check_arrived(job.job_id, spec)
+
+
+def test_the_hash_of_a_secret_is_that_of_the_design() -> None:
+    """HMAC-SHA256, as RFC 4231 has it in its second test case."""
+    sealed = seal(SECRETIVE, {"TOKEN": "what do ya want for nothing?"}, "Jefe")
+    assert sealed.parameters["token"] == Secret(
+        secret="TOKEN", hmac="5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    )
+
+
+def test_a_secret_that_is_not_set_is_what_is_known_of_it() -> None:
+    known = seal(SECRETIVE, {"TOKEN": "hidden-1"}, "00")
+    assert seal(SECRETIVE, {}, "00", known) == known
+    assert seal(SECRETIVE, {}, "00") == SECRETIVE
+
+
+def test_a_state_with_the_value_of_a_secret_is_seen() -> None:
+    plain = SECRETIVE.model_copy(update={"parameters": {"token": "hidden-1"}})
+    ledger, _ = a_ledger({"a": ours(FIRST), "s": a_record(plain, job_id="1")})
+    with pytest.raises(ViolationError, match="the value of a secret"):
+        ledger.check()
+
+
+def test_a_finished_single_run_is_not_paid_for_again() -> None:
+    """A platform without versions: what is recorded has none."""
+    ledger, _ = a_ledger({"a": ours(FIRST, version_id=None)})
+    ledger.platform.set_status("a", Status.SUCCEEDED)
+    ledger.note_succeeded()
+    ledger.platform.remove("a")
+
+    with pytest.raises(ViolationError, match="paid for again"):
+        ledger.approve(a_plan(an_action("create", "a", SPEC)), {A: a_desired(SPEC)})

@@ -11,33 +11,43 @@ import pytest
 
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle
+from reconciler.model.plan import FieldChange
+from reconciler.model.secrets import Vault
+from reconciler.model.spec import JobSpec
+from reconciler.planning import decide, planner
+from reconciler.planning.diff import definition_changes
 from reconciler.planning.guards import Consent
+from reconciler.planning.moves import Moves
 from tests.conftest import SCALE
-from tests.reliability.figures import Figures
+from tests.reliability.figures import COLUMNS, Figures
+from tests.reliability.histories import run
 from tests.reliability.histories.rules import Histories, Step
 from tests.reliability.histories.run import run_histories, run_shards
 from tests.reliability.histories.shrink import column, replay, show, shrink
 from tests.reliability.ledger import Ledger, ViolationError
+from tests.reliability.seen import Api, suite
 
 SEED = int(os.environ.get("RECONCILER_TEST_SEED", "1"))
 SEQUENCES = max(10, int(300 * SCALE))
 
 
+@pytest.mark.parametrize(("api", "sequences"), [("v1", SEQUENCES), ("v2", SEQUENCES // 5)])
 @pytest.mark.timeout(max(600, int(600 * SCALE)))
 def test_no_history_breaks_an_invariant(
-    figures: Figures, capsys: pytest.CaptureFixture[str]
+    figures: Figures, capsys: pytest.CaptureFixture[str], api: Api, sequences: int
 ) -> None:
+    name = suite("state-machine sequences", api)
     with capsys.disabled():
-        sys.stdout.write(f"\nstate machine: {SEQUENCES} sequences, seed {SEED}\n")
+        sys.stdout.write(f"\n{name}: {sequences}, seed {SEED}\n")
 
-    shards = [told for _, told in run_shards(SEQUENCES, SEED, 1)]
+    shards = [told for _, told in run_shards(sequences, SEED, 1, api)]
 
     found = [told for told in shards if told.wrong]
-    figures.add("state-machine sequences", cases=sum(told.sequences for told in shards))
+    figures.add(name, cases=sum(told.sequences for told in shards))
     for told in found:
-        figures.add("state-machine sequences", **{told.column: 1})
+        figures.add(name, **({told.column: 1} if told.column in COLUMNS else {}))
     assert [told.wrong for told in found] == []
-    assert sum(told.sequences for told in shards) >= SEQUENCES
+    assert sum(told.sequences for told in shards) >= sequences
 
 
 @pytest.fixture
@@ -130,3 +140,25 @@ def test_a_job_that_is_about_to_go_is_not_taken_for_unchanged(lifecycle: Lifecyc
     )
 
     assert wrong is None
+
+
+BLIND = {
+    "moves": (planner, "find_moves", lambda *_: Moves()),
+    "removals": (planner, "lets_go", lambda *_: False),
+    "rotations": (decide, "definition_changes", lambda *specs: _without_tokens(*specs)),
+    "hashes": (Vault, "hash", lambda _, value: value),
+}
+"""What the product could overlook, and how."""
+
+
+def _without_tokens(*specs: JobSpec) -> tuple[FieldChange, ...]:
+    return tuple(each for each in definition_changes(*specs) if "token" not in each.path)
+
+
+@pytest.mark.parametrize("what", BLIND)
+def test_what_the_product_overlooks_goes_wrong(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, name, instead = BLIND[what]
+    monkeypatch.setattr(where, name, instead)
+    monkeypatch.setattr(run, "shrink", list)
+
+    assert run_histories(200, 2).wrong
