@@ -72,6 +72,11 @@ def test_who_depends_on_a_sweep_depends_on_all_its_jobs(tmp_path: Path) -> None:
         pytest.param([(A, ("moved", B)), (A, ("lr", "1"))], [], id="written again"),
         pytest.param([(A, ("moved", B)), (B, ("drop", None))], [], id="to what is gone"),
         pytest.param([(A, ("into", TWO))], [(A, FIRST)], id="into a sweep"),
+        pytest.param(
+            [*[(A, ("sweep", ONE)), (A, ("moved", B))] * 2, (B, ("moved", A))],
+            [(Address("b[lr=0.1]"), FIRST)],
+            id="a sweep there and back",
+        ),
         pytest.param([(A, ("into", TWO)), (A, ("back", None))], [(FIRST, A)], id="and back"),
         pytest.param(
             [(A, ("sweep", TWO)), (A, ("moved", B))],

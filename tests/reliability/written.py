@@ -127,7 +127,7 @@ class Written:
                 target = self.moved[target]
             if target in desired:
                 found.append(Move(source, target))
-            elif target in self.sweeps and "[" not in source and source not in self.sweeps:
+            elif target in self.sweeps and "[" not in source:
                 ends = [each[len(target) :] for each in desired if each.startswith(f"{target}[")]
                 found += [Move(Address(source + end), Address(target + end)) for end in ends]
         return tuple(found)
@@ -204,7 +204,11 @@ class Written:
         self.moved[source] = target
 
     def _tidy(self) -> None:
-        """Take out the blocks that a definition with these jobs must not have."""
+        """Take out the blocks that a definition with these jobs must not have.
+
+        A job that became a sweep may be moved to one of its own jobs; no other key that stands
+        there is moved, so that no circle comes about.
+        """
         desired = self.desired()
         self.removed = {
             address: keep
@@ -215,6 +219,7 @@ class Written:
             source: target
             for source, target in self.moved.items()
             if source not in desired and source not in self.removed
+            if source not in self.jobs or target.startswith(f"{source}[")
         }
 
     def _changed(self, job: DesiredJob, edit: Edit) -> DesiredJob:
