@@ -7,7 +7,6 @@ deletion that nobody approved by counting jobs.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 from reconciler.backends.base import Backend
 from reconciler.model.address import Address, kept_aside, selects
@@ -18,27 +17,11 @@ from reconciler.model.report import ApplyResult, Result
 from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import State
 from reconciler.providers.memory import MemoryPlatform
+from tests.reliability.likeness import find_twins, fixed
 from tests.reliability.secrecy import MARK, seal, seal_like
 
 _DESTROYS = (ActionKind.DELETE, ActionKind.REPLACE)
 _CREATES = (ActionKind.CREATE, ActionKind.REPLACE)
-_SKEW, _LATEST = timedelta(seconds=5), timedelta(hours=1)
-"""How long before and after its intent a job may seem to be created that is taken for ours."""
-
-
-def fixed(spec: JobSpec) -> Mapping[str, object]:
-    """Return what cannot be changed on an existing job."""
-    return {key: value for key, value in spec.canonical.items() if key != "description"}
-
-
-def has_all(theirs: JobSpec, ours: JobSpec, salt: str) -> bool:
-    """Tell whether a job is as was asked for; parameters of its own do not count.
-
-    Only what was written is compared: a platform may add the defaults of an algorithm.
-    """
-    known = {key: each for key, each in theirs.parameters.items() if key in ours.parameters}
-    theirs = seal_like(theirs.model_copy(update={"parameters": known}), ours, salt)
-    return fixed(theirs) == fixed(ours)
 
 
 class ViolationError(AssertionError):
@@ -312,7 +295,7 @@ class Ledger:
             raise ViolationError(f"duplicates: two live jobs of one address: {owned}")
         for address, record in state.records.items():
             self._check_record(address, record)
-        self.twins = set(self._find_twins(state))
+        self.twins = set(find_twins(state, self.platform))
         self.last = state
 
     def _answered_for(self) -> list[ActualJob]:
@@ -349,23 +332,6 @@ class Ledger:
             self.adoptable.add(job_id)
             return
         raise ViolationError(f"unapproved: {address} records {job_id}, which is somebody else's")
-
-    def _find_twins(self, state: State) -> Iterator[str]:
-        """Yield the jobs of others that are as one that was asked for, and whose fate is open."""
-        meant = {
-            (each.name, each.at): each.result.spec
-            for intents in state.intents.values()
-            for each in intents
-            if each.kind == "create" and each.result
-        }
-        for job in self.platform.jobs if meant else ():
-            for (name, at), spec in meant.items():
-                made = job.created_at
-                if job.name != name or job.spec is None or made is None:
-                    continue
-                is_alike = has_all(job.spec, spec, state.salt)
-                if is_alike and at - _SKEW <= made <= at + _LATEST:
-                    yield job.job_id
 
     def _check_succession(self, state: State | None) -> None:
         last = self.last

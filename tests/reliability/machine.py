@@ -22,13 +22,12 @@ from reconciler.errors import (
     RefusedError,
     UsageError,
 )
-from reconciler.model.address import Address, is_aside, owner_of
+from reconciler.model.address import Address, owner_of
 from reconciler.model.definition import Removal
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord
-from reconciler.model.plan import Action, ActionKind, Plan, Reason
+from reconciler.model.plan import Plan
 from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.model.spec import JobSpec
-from reconciler.model.state import State
 from reconciler.planning.guards import Consent
 from reconciler.planning.naming import as_recorded
 from reconciler.providers.memory import MemoryPlatform, MemoryProvider
@@ -41,7 +40,9 @@ from tests.reliability.chaos import (
     WatchedBackend,
     WatchedProvider,
 )
-from tests.reliability.ledger import Ledger, ViolationError, fixed, has_all
+from tests.reliability.judging import check_moved, check_told, is_to_follow
+from tests.reliability.ledger import Ledger, ViolationError
+from tests.reliability.likeness import fixed, has_all
 from tests.reliability.runs import RunsProvider
 from tests.reliability.secrecy import MARK, seal_like
 from tests.reliability.written import Written
@@ -169,7 +170,7 @@ class World:
             ended.error = error
         result = ended.value if isinstance(ended.value, ApplyResult) else None
         ledger.finish(result)
-        _check_told(ended)
+        check_told(ended.gate, ended.error, ended.value)
         if isinstance(ended.error, _HARMLESS) and (
             ledger.requests != requests or stack.store.read() != before
         ):
@@ -218,7 +219,7 @@ class World:
             width,
         )
         if isinstance(ended.value, ApplyResult):
-            _check_moved(before, stack.store.read(), plans[-1])
+            check_moved(before, stack.store.read(), plans[-1])
             if ended.is_calm:
                 stack.ledger.note_succeeded()
             self._check_done(stack, request, ended, plans[-1])
@@ -300,7 +301,7 @@ class World:
         left = again.value
         if not isinstance(left, Prepared):
             raise ViolationError(f"lost: after an apply there is no plan: {again.error}")
-        if left.plan.actions and _is_to_follow(plan, left.plan):
+        if left.plan.actions and is_to_follow(plan, left.plan):
             return
         if left.plan.summary.blocked:
             return
@@ -352,60 +353,6 @@ class World:
         return has_all(job.spec, wanted, state.salt)
 
 
-def _is_to_follow(done: Plan, left: Plan) -> bool:
-    """Tell whether what is left follows by the rules from what was done: what a protection held
-    back when it was lifted, the retry of a failed job that was adopted, and the end of a finished
-    one that was adopted or kept, or whose time was over only while the apply went on."""
-    lifted = any(
-        change.path == "lifecycle.protect" and change.before
-        for action in done.actions
-        for change in action.changes
-    )
-    adopted = {each.address for each in done.actions if each.kind is ActionKind.ADOPT}
-    return lifted or all(
-        (each.address in adopted and each.reason.startswith((Reason.RETRY, Reason.EXPIRED)))
-        or (each.reason == Reason.EXPIRED and (is_aside(each.address) or _took_time(each)))
-        for each in left.actions
-    )
-
-
-def _check_told(ended: Run) -> None:
-    """I7: neither events nor errors nor plans have the value of a secret."""
-    told: list[object] = [*ended.gate.told]
-    if ended.error:
-        told += [str(ended.error), vars(ended.error)]
-    if isinstance(ended.value, Prepared):
-        told.append(ended.value.plan)
-    if isinstance(ended.value, ApplyResult):
-        told.append(ended.value)
-    if MARK in repr(told):
-        raise ViolationError(f"other: the value of one was told: {told}")
-
-
-def _check_moved(before: State | None, after: State | None, plan: Plan) -> None:
-    """A record that only moved is of the same job as before."""
-    touched = {action.address for action in plan.actions}
-    for each in plan.moved:
-        record = before.records.get(each.source) if before else None
-        if record is None or before is None or each.source in before.intents:
-            continue
-        there = after.records.get(each.target) if after else None
-        if each.target not in touched and (there is None or there.job_id != record.job_id):
-            raise ViolationError(f"lost: {each.source} moved to {each.target} as {there}")
-
-
-def _without_versions(job: DesiredJob) -> DesiredJob:
-    """Return a job whose platform has no versions, as its definition could be."""
-    if job.lifecycle.on_change != "new_version":
-        return job
-    return replace(job, lifecycle=job.lifecycle.model_copy(update={"on_change": "replace"}))
-
-
-def _took_time(expiry: Action) -> bool:
-    """Tell whether a job expires some time after its end, and not with it."""
-    return expiry.result is not None and bool(expiry.result.ttl_after_finished)
-
-
 def request(stack: Stack, **overrides: object) -> Request:
     """Return a request for what the stack's definition says now; it may interrupt what runs."""
     written, desired = stack.written, stack.written.desired()
@@ -421,3 +368,10 @@ def request(stack: Stack, **overrides: object) -> Request:
         command="apply",
     )
     return replace(fresh, **overrides)  # type: ignore[arg-type]
+
+
+def _without_versions(job: DesiredJob) -> DesiredJob:
+    """Return a job whose platform has no versions, as its definition could be."""
+    if job.lifecycle.on_change != "new_version":
+        return job
+    return replace(job, lifecycle=job.lifecycle.model_copy(update={"on_change": "replace"}))

@@ -14,7 +14,8 @@ from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import Intent, State
 from reconciler.providers.memory import MemoryPlatform
 from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
-from tests.reliability.ledger import Ledger, ViolationError, fixed
+from tests.reliability.ledger import Ledger, ViolationError
+from tests.reliability.likeness import fixed
 from tests.reliability.secrecy import seal
 
 A, B = Address("a"), Address("b")
