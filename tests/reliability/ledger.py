@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.backends.base import Backend
-from reconciler.model.address import Address, kept_aside, selects
+from reconciler.model.address import Address, is_aside, kept_aside, owner_of, selects
 from reconciler.model.definition import Move, Removal
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
 from reconciler.model.plan import Action, ActionKind, Plan, Reason
@@ -97,8 +97,13 @@ class Ledger:
         for move in moves:
             is_due = move.source in known and move.target not in known
             if is_due and state and move.source not in state.intents:
-                if (move.source, move.target) not in planned:
-                    raise ViolationError(f"lost: {move} is due, and not planned")
+                due = {(move.source, move.target)} | {
+                    (each, kept_aside(move.target, each.rpartition("@")[2]))
+                    for each in state.records
+                    if is_aside(each) and owner_of(each) == move.source
+                }
+                if not due <= planned:
+                    raise ViolationError(f"lost: {due - planned} is due, and not planned")
                 known ^= {move.source, move.target}
 
     def sealed(self, job: DesiredJob) -> DesiredJob:

@@ -216,6 +216,16 @@ def test_a_move_that_is_due_is_planned() -> None:
         ledger.check_moves(a_plan(), [move])
 
 
+def test_a_kept_job_moves_along() -> None:
+    ledger, _ = a_ledger({"a": ours("2"), f"a@{FIRST}": ours(FIRST)})
+    first = PlannedMove(source=A, target=B)
+    second = PlannedMove(source=Address(f"a@{FIRST}"), target=Address(f"b@{FIRST}"))
+
+    ledger.check_moves(a_plan().model_copy(update={"moved": (first, second)}), [Move(A, B)])
+    with pytest.raises(ViolationError, match="due, and not planned"):
+        ledger.check_moves(a_plan().model_copy(update={"moved": (first,)}), [Move(A, B)])
+
+
 def test_attempts_are_counted_on_where_a_record_moves_to() -> None:
     ledger, _ = a_ledger({"a": ours(FIRST)})
     ledger.chain[A] = 2, fixed(SPEC)
