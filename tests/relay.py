@@ -20,6 +20,7 @@ class Fault(Enum):
     UNSEEN = "the connection is cut before the server sees it"
     TORN = "half of it reaches the server, then the connection is cut"
     UNANSWERED = "the server acts on it, and the connection is cut before its answer"
+    TRUNCATED = "the server acts on it, and half of its answer arrives before the cut"
     SLOW = "its answer is late"
     FAILED = "an error 503 is the answer, and the server never sees it"
     MISREPORTED = "an error 503 is the answer, and the server acted on it"
@@ -150,6 +151,9 @@ def _forward(
 def _answer(client: socket.socket, data: bytes, fault: Fault | None) -> bool:
     match fault:
         case Fault.UNANSWERED:
+            return False
+        case Fault.TRUNCATED:
+            client.sendall(data[: len(data) // 2])
             return False
         case Fault.MISREPORTED:
             client.sendall(_ERRORS[Fault.FAILED])

@@ -35,7 +35,7 @@ from tests.servers import BUCKET, ObjectStore, PostgresServer
 
 STACK = "vision"
 EMPTY = State(stack=STACK, lineage=LINEAGE, salt="5a" * 16)
-CUTS = (Fault.UNSEEN, Fault.TORN, Fault.UNANSWERED, Fault.SLOW)
+CUTS = (Fault.UNSEEN, Fault.TORN, Fault.UNANSWERED, Fault.TRUNCATED, Fault.SLOW)
 HTTP = (*CUTS, Fault.FAILED, Fault.MISREPORTED, Fault.THROTTLED)
 
 LASTING = (Fault.UNSEEN, Fault.UNANSWERED, Fault.FAILED, Fault.MISREPORTED)

@@ -34,6 +34,7 @@ WANTED = definition(
 NAMES = {"created", "kept", "replaced", "updated"}
 DELETED = {"deleted", "replaced"}
 FLAGS = ("--auto-approve", "--interrupt-running", "--parallelism", "1")
+_ENDS = re.compile(r"error: (Cannot (lock|read|write) the state|The lock of the state was lost)")
 _JOB = re.compile(r"/training-jobs/(\d+)$")
 
 
@@ -146,6 +147,11 @@ def finish(place: Place, former: Ended) -> Iterator[Problem]:
         ids = {record["name"]: record["job_id"] for record in records}
         if ids != {each["name"]: str(each["job_id"]) for each in place.world.jobs()}:
             yield "lost", f"recorded are {ids}"
+
+
+def is_clear(ended: Ended) -> bool:
+    """Tell whether a run got through, or ended with 1 and a message that names the trouble."""
+    return ended.code == 0 or (ended.code == 1 and bool(_ENDS.search(ended.stderr)))
 
 
 def requests_of(place: Place) -> int:

@@ -10,13 +10,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import SCALE
+from tests.contract.test_backend_faults import CUTS, HTTP
 from tests.relay import Fault
 from tests.reliability.figures import Figures
 from tests.reliability.invariants import Verdicts
-from tests.reliability.places import Place, a_place, finish, requests_of
+from tests.reliability.places import Place, a_place, finish, is_clear, requests_of
 
 EVERY = 1 if SCALE >= 10 else 3
 """Of how many requests one is struck; at a larger scale each is."""
+
+_TRIED = (Fault.UNSEEN, Fault.UNANSWERED)
+"""What has a test of its own."""
 
 pytestmark = pytest.mark.timeout(max(900, int(600 * SCALE)))
 
@@ -56,4 +60,21 @@ def test_an_apply_goes_on_when_the_connection_breaks(
         place.relay.at(number, fault)
         ended = place.apply()
         verdicts.add(f"{place.kind}, {fault.name} {number}", finish(place, ended), ended)
+    verdicts.report(figures)
+
+
+MATRIX_EVERY = 1 if SCALE >= 10 else 6
+
+
+def test_an_apply_meets_every_fault_at_its_requests(place: Place, figures: Figures) -> None:
+    verdicts, total = Verdicts("backend faults"), requests_of(place)
+    faults = [each for each in (HTTP if place.kind == "s3" else CUTS) if each not in _TRIED]
+    for at, number in enumerate(range(1, total + 1, MATRIX_EVERY)):
+        for fault in faults if SCALE >= 10 else [faults[at % len(faults)]]:
+            place.reset()
+            place.relay.at(number, fault)
+            ended = place.apply()
+            problems = [] if is_clear(ended) else [("other", f"no clear end: {ended}")]
+            problems += finish(place, ended)
+            verdicts.add(f"{place.kind}, {fault.name} {number}", problems, ended)
     verdicts.report(figures)

@@ -9,7 +9,6 @@ before its answer arrives; it comes back at once, after a while, or only when th
 
 import os
 import random
-import re
 import signal
 import threading
 import time
@@ -37,7 +36,7 @@ from tests.reliability import victim
 from tests.reliability.figures import Figures
 from tests.reliability.forks import Ended
 from tests.reliability.invariants import Problem, Verdicts
-from tests.reliability.places import Place, a_place, finish, requests_of
+from tests.reliability.places import Place, a_place, finish, is_clear, requests_of
 from tests.servers import CREDENTIALS, ObjectStore, PostgresServer, a_durable_postgres
 
 SEED = 20261125
@@ -48,7 +47,6 @@ EVERY = 4
 """Of how many requests one is struck; at a larger scale each is, in all nine ways."""
 
 SUITE = {"postgresql": "server killed, PostgreSQL", "s3": "server killed, S3"}
-_ENDS = re.compile(r"error: (Cannot (lock|read|write) the state|The lock of the state was lost)")
 
 pytestmark = pytest.mark.timeout(max(900, int(900 * SCALE)))
 
@@ -152,8 +150,7 @@ def strike(place: Place, server: Server, number: int, moment: Moment, back: Back
 
 def verdict(place: Place, server: Server, ended: Ended, back: Back) -> Iterator[Problem]:
     """Check how the run ended, and what the next one makes of it."""
-    is_told = ended.code == 1 and bool(_ENDS.search(ended.stderr))
-    if ended.code != 0 and not is_told:
+    if not is_clear(ended):
         yield "other", f"no clear end: {ended}"
     server.recover(back)
     yield from finish(place, ended)
