@@ -129,7 +129,8 @@ class Relay:
     def _count(self, data: bytes) -> "Fault | None":
         with self._mutex:
             self.requests.append(data)
-            return self.chooses(len(self.requests), data)
+            number, chooses = len(self.requests), self.chooses
+        return chooses(number, data)  # which may take its time, and need not hold up others
 
 
 def _forward(

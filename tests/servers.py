@@ -70,6 +70,7 @@ class PostgresServer:
             "unix_socket_directories": "",
             "fsync": "on" if self._is_durable else "off",
             "shared_buffers": "16MB",
+            "authentication_timeout": "5s",  # a silent connection would hold up a shutdown
         }
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         with (self.folder / "log").open("ab") as log:

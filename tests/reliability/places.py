@@ -38,6 +38,13 @@ _ENDS = re.compile(r"error: (Cannot (lock|read|write) the state|The lock of the 
 _JOB = re.compile(r"/training-jobs/(\d+)$")
 
 
+def state_url(kind: str, port: int, name: str) -> str:
+    """Return the URL of a place of its own on a server of one of the tests' two kinds."""
+    if kind == "s3":
+        return f"s3://{BUCKET}/{name}?endpoint=http://127.0.0.1:{port}&region=test"
+    return f"postgresql://tester@127.0.0.1:{port}/state?schema={name}"
+
+
 @dataclass(slots=True)
 class Place:
     """A backend behind a relay, a platform, and forked runs."""
@@ -51,9 +58,7 @@ class Place:
     ids: dict[str, str] = field(default_factory=dict)
 
     def url(self, port: int) -> str:
-        if self.kind == "s3":
-            return f"s3://{BUCKET}/{self.name}?endpoint=http://127.0.0.1:{port}&region=test"
-        return f"postgresql://tester@127.0.0.1:{port}/state?schema={self.name}"
+        return state_url(self.kind, port, self.name)
 
     def args(self, command: str, *flags: str, port: int = 0) -> tuple[str, ...]:
         return (command, *flags, "--state", self.url(port or self.server))

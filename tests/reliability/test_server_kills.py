@@ -31,7 +31,7 @@ from reconciler.errors import StateError, StateLockedError
 from reconciler.model.state import fold
 from tests.conftest import SCALE
 from tests.contract.test_backend_faults import EMPTY, a_group
-from tests.relay import Fault
+from tests.relay import Fault, Relay
 from tests.reliability import victim
 from tests.reliability.figures import Figures
 from tests.reliability.forks import Ended
@@ -71,6 +71,7 @@ class Back(Enum):
 class Server:
     """A server that can die; `kill` leaves it down, `start` returns when it answers."""
 
+    relay: Relay
     kill: Callable[[], None]
     start: Callable[[], None]
     renew: Callable[[], None] = lambda: None
@@ -82,7 +83,10 @@ class Server:
         if self.down.is_set():
             return
         self.down.set()
+        # A connection that comes in the midst of a shutdown, and says nothing, holds it up.
+        self.relay.is_down = True
         self.kill()
+        self.relay.is_down = False
         if back is not Back.AT_THE_END:
             time.sleep(OUTAGE if back is Back.LATER else 0)
             self.start()
@@ -100,7 +104,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, 
     with a_durable_postgres() as server:
         folder, patience = tmp_path_factory.mktemp("postgresql"), {victim.PATIENCE: str(PATIENCE)}
         with a_place("postgresql", server.port, folder, patience) as place:
-            yield place, Server(lambda: server.stop(signal.SIGQUIT), server.start)
+            yield place, Server(place.relay, lambda: server.stop(signal.SIGQUIT), server.start)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +112,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, S
     folder: Path = tmp_path_factory.mktemp("s3")
     store = ObjectStore(folder / "log")
     with a_place("s3", store.port, folder / "w", {victim.PATIENCE: str(PATIENCE)}) as place:
-        yield place, Server(store.kill, store.start, store.renew)
+        yield place, Server(place.relay, store.kill, store.start, store.renew)
     store.remove()
 
 

@@ -130,8 +130,7 @@ def _set_terms() -> None:
     if patience := os.environ.get(PATIENCE):
         postgres.RECOVERY = s3.PATIENCE = float(patience)
     if terms := os.environ.get(TERMS):
-        shorter = leases.Terms(*map(float, terms.split()))
-        leases.Terms = lambda: shorter  # type: ignore[assignment, misc]
+        leases.Terms.__init__.__defaults__ = tuple(map(float, terms.split()))
     if os.environ.get(ABROAD):
         leases._PROC = Path("/nowhere")
 
