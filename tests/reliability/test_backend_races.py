@@ -103,7 +103,7 @@ def crowd(place: Place, timeout: float) -> Iterator[Problem]:
 @pytest.mark.parametrize("timeout", [0.0, 60.0], ids=["nobody waits", "all wait"])
 def test_one_of_many_applies_writes(place: Place, timeout: float, figures: Figures) -> None:
     verdicts = Verdicts(SUITE[place.kind])
-    for number in range(max(1, int(2 * SCALE))):
+    for number in range(max(1, int(SCALE))):
         verdicts.add(f"{place.kind}, crowd {number}", crowd(place, timeout))
     verdicts.report(figures)
 
@@ -176,7 +176,7 @@ def test_others_are_refused_and_the_lock_is_free_when_its_holder_is_killed(
     verdicts, (first, last), dice = Verdicts(SUITE[place.kind]), span(place), random.Random(SEED)
     waits = []
     with holders_of(place) as holders:
-        for at in [dice.randint(first, last) for _ in range(max(1, int(2 * SCALE)))]:
+        for at in [dice.randint(first, last) for _ in range(max(1, int(SCALE)))]:
             problems, waited = inherit(place, holders, at, refusing=3)
             verdicts.add(f"{place.kind}, halted at request {at}", problems)
             waits.append(waited)

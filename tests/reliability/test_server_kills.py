@@ -43,7 +43,7 @@ SEED = 20261125
 PATIENCE = 1.5
 OUTAGE = 0.4
 TERMS = leases.Terms(lasting=4.0, renewal=0.5, margin=1.0)
-EVERY = 4
+EVERY = 6
 """Of how many requests one is struck; at a larger scale each is, in all nine ways."""
 
 SUITE = {"postgresql": "server killed, PostgreSQL", "s3": "server killed, S3"}
@@ -76,13 +76,17 @@ class Server:
     start: Callable[[], None]
     renew: Callable[[], None] = lambda: None
     down: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=threading.Lock)
     dice: random.Random = field(default_factory=lambda: random.Random(SEED))
 
     def die(self, back: Back) -> None:
         """Die, once, and come back unless that is for the end."""
-        if self.down.is_set():
-            return
-        self.down.set()
+        with self.turn:
+            if not self.down.is_set():
+                self.down.set()
+                self._die(back)
+
+    def _die(self, back: Back) -> None:
         # A connection that comes in the midst of a shutdown, and says nothing, holds it up.
         self.relay.is_down = True
         self.kill()
@@ -92,10 +96,11 @@ class Server:
             self.start()
 
     def recover(self, back: Back) -> None:
-        """Be there again."""
-        if self.down.is_set() and back is Back.AT_THE_END:
-            self.start()
-        self.down.clear()
+        """Be there again, when all that `die` does is done: a run may have ended before."""
+        with self.turn:
+            if self.down.is_set() and back is Back.AT_THE_END:
+                self.start()
+            self.down.clear()
 
 
 @pytest.fixture(scope="module")
