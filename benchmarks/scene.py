@@ -83,7 +83,9 @@ def reconciler(*args: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "RECONCILER_"))}
+    """Ours without what would change a command; compiled code is kept, as an installer keeps it."""
+    ours = ("OS_", "RECONCILER_", "PYTHONDONTWRITEBYTECODE")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return kept | {
         "OS_USERNAME": "u",
         "OS_PASSWORD": "benchmark",

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import obstore
 from obstore import exceptions as failures
-from obstore.store import S3Store
+from obstore.store import ObjectStore, S3Store
 
 from reconciler.errors import StateError, UsageError
 
@@ -65,7 +65,7 @@ Mode = Union[Literal["create", "overwrite"], "UpdateVersion"]
 class Bucket:
     """A place below a prefix of a bucket. Keys are relative to it. For any number of threads."""
 
-    def __init__(self, store: S3Store, where: str, *, patience: float | None = None) -> None:
+    def __init__(self, store: ObjectStore, where: str, *, patience: float | None = None) -> None:
         """Take the store, which must not repeat requests itself, and its name for messages."""
         self._store = store
         self.where = where

@@ -32,6 +32,7 @@ from reconciler.render.structured import apply_document, apply_json, plan_docume
 
 _NOT_WITH_A_PLAN = {
     "variables": "--var",
+    "profile": "--profile",
     "targets": "--target",
     "excludes": "--exclude",
     "adopt": "--adopt",

@@ -7,6 +7,15 @@ from reconciler.errors import StateError
 from reconciler.model.state import Entry, State, fold
 
 
+class _Batch:
+    """Entries that become durable together, and those who wait for that."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.entries: list[Entry] = []
+        self.is_durable = False
+        self.turn = threading.Condition(lock)
+
+
 class Journal:
     """Appends entries from many threads, each call durable before it returns.
 
@@ -20,25 +29,22 @@ class Journal:
         self._writer = writer
         self._base = state
         self._entries: list[Entry] = []
-        self._waiting: list[Entry] = []
-        self._queued = 0
-        self._durable = 0
+        self._lock = threading.Lock()
+        self._gathering = _Batch(self._lock)
         self._writing = False
         self._failure: BaseException | None = None
-        self._turn = threading.Condition()
 
     def append(self, *entries: Entry) -> None:
         """Return when the entries are durable, in order; `StateError` when they are not."""
-        with self._turn:
+        with self._lock:
             self._refuse_after_failure()
-            self._waiting += entries
-            self._queued += len(entries)
-            ticket = self._queued
-            while self._durable < ticket:
+            batch = self._gathering
+            batch.entries += entries
+            while entries and not batch.is_durable:
                 if self._writing:
-                    self._turn.wait()
+                    batch.turn.wait()
                 else:
-                    self._write_waiting()
+                    self._write(batch)
                 self._refuse_after_failure()
 
     @property
@@ -49,28 +55,31 @@ class Journal:
     @property
     def state(self) -> State:
         """The state with every durable entry folded in; costs as much as there are records."""
-        with self._turn:
-            entries = self._entries[: self._durable]
+        with self._lock:
+            entries = list(self._entries)
         return fold(self._base, entries)
 
-    def _write_waiting(self) -> None:
-        batch, self._waiting = self._waiting, []
+    def _write(self, batch: _Batch) -> None:
+        """Write what was gathered, while others gather; wake those who waited, and who is next."""
+        self._gathering = following = _Batch(self._lock)
         self._writing = True
-        self._turn.release()
+        self._lock.release()
         failure: BaseException | None = None
         try:
-            self._writer.append(batch)
+            self._writer.append(batch.entries)
         except BaseException as caught:  # noqa: BLE001 - told to every caller that waits
             failure = caught
         finally:
-            self._turn.acquire()
+            self._lock.acquire()
             self._writing = False
             if failure is None:
-                self._entries += batch
-                self._durable += len(batch)
+                self._entries += batch.entries
+                batch.is_durable = True
+                following.turn.notify()
             else:
                 self._failure = failure
-            self._turn.notify_all()
+                following.turn.notify_all()
+            batch.turn.notify_all()
 
     def _refuse_after_failure(self) -> None:
         if self._failure is None:

@@ -128,17 +128,15 @@ def _check_engine(
     if engine is None:
         return
     if engine.id is not None:
-        known, asked = engine.id in by_id, engine.id
-        hint = _did_you_mean(engine.id, by_id)
+        is_known, asked, offered = engine.id in by_id, engine.id, iter(by_id)
     else:
         key = (engine.name or "", engine.version or "")
-        known, asked = key in by_name, " ".join(key)
-        hint = _did_you_mean(asked, [" ".join(each) for each in by_name])
-    if not known:
+        is_known, asked, offered = key in by_name, " ".join(key), map(" ".join, by_name)
+    if not is_known:
         yield error(
             "Unknown engine",
             f'Job "{job.address}" asks for engine "{asked}", which this platform does not offer.',
-            hint or "`reconciler catalog engines` lists what there is.",
+            _did_you_mean(asked, offered) or "`reconciler catalog engines` lists what there is.",
             address=job.address,
             location=job.place("engine"),
             code="engine",

@@ -198,3 +198,26 @@ def test_a_refused_connection(world: World):
     assert url.removeprefix("http://") in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (world.folder / "state" / "vision.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [
+        (("--profile", "production"), "--profile"),
+        (("--target", "a"), "--target"),
+        (("--exclude", "a"), "--exclude"),
+        (("--var", "x=1"), "--var"),
+        (("--adopt",), "--adopt"),
+    ],
+)
+def test_a_saved_plan_takes_no_option_of_planning(
+    world: World, option: tuple[str, ...], flag: str
+) -> None:
+    world.write(definition(job("a")))
+    assert world.run("plan", "-o", "plan.json").returncode == 0
+
+    refused = world.run("apply", "plan.json", *option)
+
+    assert refused.returncode == 64
+    assert f"It cannot be combined with {flag}." in refused.stderr
+    assert world.jobs() == []

@@ -1,7 +1,6 @@
 """A platform of its own for each module, and the published clients logged in to it."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import openstack
@@ -52,12 +51,3 @@ def otc(world: World) -> Iterator[Any]:
     sdk.register_otc_extensions(connection)
     yield connection.modelartsv1
     connection.close()
-
-
-def eventually(look: Callable[[], T], fits: Callable[[T], bool]) -> T:
-    """Look until it fits; fail with the last sight after a minute."""
-    deadline = time.monotonic() + 60
-    while not fits(found := look()):
-        assert time.monotonic() < deadline, f"still {found}"
-        time.sleep(0.05)
-    return found

@@ -7,7 +7,7 @@ from huaweicloudsdkmodelarts import v1 as api
 from huaweicloudsdkmodelarts.v1 import ModelArtsClient
 
 from tests.acceptance.world import World
-from tests.judges.conftest import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("default")
 

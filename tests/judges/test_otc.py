@@ -12,7 +12,7 @@ import pytest
 from openstack.exceptions import SDKException
 
 from tests.acceptance.world import World
-from tests.judges.conftest import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("default")
 

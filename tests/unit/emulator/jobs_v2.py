@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.unit.emulator.support import Client, Json, eventually
+from tests.unit.emulator.support import Client, Json
+from tests.waiting import eventually
 
 PYTORCH = "pytorch_1.8.0-cuda_10.2-py_3.7-ubuntu_18.04-x86_64"
 FINAL = {"Completed", "Failed", "Abnormal", "Terminated"}

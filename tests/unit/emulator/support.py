@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -16,6 +15,7 @@ from referencing.jsonschema import DRAFT202012
 
 from reconciler.emulator.app import Emulator, Settings
 from reconciler.emulator.server import Endpoint, Server, serve_async
+from tests.waiting import eventually
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -307,17 +307,6 @@ def a_sleeper(name: str, **changes: Any) -> Json:
 def version_path(job: Json) -> str:
     """Where the version of a create answer is found."""
     return f"/training-jobs/{job['job_id']}/versions/{job['version_id']}"
-
-
-def eventually(look: Callable[[], T], fits: Callable[[T], bool], wait: float = 60.0) -> T:
-    """Look until it fits; fail with the last sight after `wait` seconds."""
-    deadline = time.monotonic() + wait
-    while True:
-        found = look()
-        if fits(found):
-            return found
-        assert time.monotonic() < deadline, f"still {found!r}"
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:

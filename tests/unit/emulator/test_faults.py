@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reconciler.emulator.app import Settings
-from tests.unit.emulator.support import Client, Json, Local, a_job, eventually
+from tests.unit.emulator.support import Client, Json, Local, a_job
+from tests.waiting import eventually
 
 LIST = "/training-jobs"
 

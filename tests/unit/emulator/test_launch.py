@@ -13,7 +13,8 @@ import pytest
 
 from reconciler.emulator import launch
 from reconciler.emulator.launch import EmulatorError, Running, ensure, find, serve, stop
-from tests.unit.emulator.support import Client, eventually, is_alive, write_code
+from tests.unit.emulator.support import Client, is_alive, write_code
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,7 +19,8 @@ from tests.unit.emulator.jobs_v2 import (
     phase,
     search,
 )
-from tests.unit.emulator.support import Client, Json, Local, eventually
+from tests.unit.emulator.support import Client, Json, Local
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from tests.unit.emulator.jobs_v2 import (
     phase,
     wait_for,
 )
-from tests.unit.emulator.support import Client, Local, eventually, is_alive, pids_of
+from tests.unit.emulator.support import Client, Local, is_alive, pids_of
+from tests.waiting import eventually
 
 
 def test_a_job_lives_and_goes(local: Local, client: Client) -> None:

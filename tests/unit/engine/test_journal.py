@@ -146,7 +146,7 @@ def crowd(writer: Slow, many: int) -> tuple[Journal, list[object]]:
     assert writer.begun.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while journal._queued < many:
+    while len(journal._gathering.entries) < many - 1:
         threads[-1].join(0.001)
     writer.may_end.set()
     for thread in threads:

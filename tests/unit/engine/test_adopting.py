@@ -1,0 +1,85 @@
+"""Adopting in bulk: who is a stranger, whose definition fits, and what is recorded."""
+
+import pytest
+
+from reconciler.engine.adopting import adopt_all, strangers, unfit
+from reconciler.errors import RefusedError
+from reconciler.model.address import Address
+from tests.build import a_spec
+from tests.unit.engine.support import World, a_request, job, other, outcome_of, renamed
+
+
+def test_strangers_are_the_jobs_that_nobody_records_or_names() -> None:
+    world = World()
+    world.apply(job("ours"))
+    for name in ("theirs", "named", "another"):
+        world.platform.add(a_spec(name))
+
+    found = strangers(world.context(parallelism=2), names={"named"})
+
+    assert sorted(each.name for each in found) == ["another", "theirs"]
+    assert {each.name: each.spec for each in found} == {
+        name: a_spec(name) for name in ("another", "theirs")
+    }
+
+
+def test_without_a_state_every_job_is_a_stranger() -> None:
+    world = World()
+    world.platform.add(a_spec("theirs"))
+
+    assert [each.name for each in strangers(world.context(), names=())] == ["theirs"]
+
+
+def test_where_every_job_is_recorded_nothing_is_read() -> None:
+    world = World()
+    world.apply(job("ours"))
+    before = len(world.platform.calls)
+
+    assert strangers(world.context(), names=()) == []
+    assert [call.method for call in world.platform.calls[before:]] == ["list"]
+
+
+def test_a_definition_that_says_something_else_is_unfit_and_told_where() -> None:
+    world = World()
+    for name in ("same", "changed", "renamed"):
+        world.platform.add(a_spec(name))
+    jobs = {Address(each.name): each for each in strangers(world.context(), names=())}
+    desired = {
+        each.address: each
+        for each in (
+            job("same"),
+            other("changed", workers=2),
+            renamed(job("renamed"), "new-name"),
+        )
+    }
+
+    wrong = unfit(jobs, desired)
+
+    assert wrong.keys() == {"changed", "renamed"}
+    assert sorted(wrong[Address("changed")].split(", ")) == ["parameters.lr", "workers"]
+    assert "name" in wrong[Address("renamed")]
+
+
+def test_adopting_records_what_fits_and_creates_nothing() -> None:
+    world = World()
+    world.platform.add(a_spec("theirs"))
+
+    result = adopt_all(world.context(), a_request(job("theirs"), job("missing")))
+
+    assert outcome_of(result) == {"theirs": "done"}
+    assert world.state.records.keys() == {"theirs"}
+    assert world.mutations() == []
+
+
+def test_adopting_into_a_state_of_another_platform_is_refused() -> None:
+    world = World()
+    world.apply(job("ours"))
+    world.platform.add(a_spec("theirs"))
+    elsewhere = a_request(job("ours"), job("theirs")).platform.model_copy(
+        update={"project_id": "another"}
+    )
+
+    with pytest.raises(RefusedError):
+        adopt_all(world.context(), a_request(job("ours"), job("theirs"), platform=elsewhere))
+
+    assert world.state.records.keys() == {"ours"}
