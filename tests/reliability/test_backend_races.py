@@ -59,11 +59,12 @@ def place(kind: str, server: int, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    # One for each kind: an emulator that nobody asks for a minute ends.
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
-        with a_stage(tmp_path_factory.mktemp("stacks") / "stage") as stage:
+        with a_stage(tmp_path_factory.mktemp(f"stacks-{kind}") / "stage") as stage:
             stage.play(FIRST)
             yield stage
 
