@@ -20,6 +20,7 @@ class Fault(Enum):
     UNSEEN = "the connection is cut before the server sees it"
     TORN = "half of it reaches the server, then the connection is cut"
     UNANSWERED = "the server acts on it, and the connection is cut before its answer"
+    TRUNCATED = "the server acts on it, and half of its answer arrives before the cut"
     SLOW = "its answer is late"
     FAILED = "an error 503 is the answer, and the server never sees it"
     MISREPORTED = "an error 503 is the answer, and the server acted on it"
@@ -128,7 +129,8 @@ class Relay:
     def _count(self, data: bytes) -> "Fault | None":
         with self._mutex:
             self.requests.append(data)
-            return self.chooses(len(self.requests), data)
+            number, chooses = len(self.requests), self.chooses
+        return chooses(number, data)  # which may take its time, and need not hold up others
 
 
 def _forward(
@@ -150,6 +152,9 @@ def _forward(
 def _answer(client: socket.socket, data: bytes, fault: Fault | None) -> bool:
     match fault:
         case Fault.UNANSWERED:
+            return False
+        case Fault.TRUNCATED:
+            client.sendall(data[: len(data) // 2])
             return False
         case Fault.MISREPORTED:
             client.sendall(_ERRORS[Fault.FAILED])

@@ -40,9 +40,13 @@ def unavailable(what: str) -> None:
 class PostgresServer:
     """A PostgreSQL server with one database, `state`, on a port of 127.0.0.1."""
 
-    def __init__(self, binaries: Path) -> None:
-        """Make the cluster and start it; the binaries are those of one PostgreSQL version."""
+    def __init__(self, binaries: Path, *, is_durable: bool = False) -> None:
+        """Make the cluster and start it; the binaries are those of one PostgreSQL version.
+
+        A durable one flushes what it commits, as servers do; the others spare the time.
+        """
         self._binaries = binaries
+        self._is_durable = is_durable
         self._user = unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="reconciler-pg-"))
         if self._user:
@@ -64,8 +68,9 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "fsync": "off",  # the machine is not switched off in a test
+            "fsync": "on" if self._is_durable else "off",
             "shared_buffers": "16MB",
+            "authentication_timeout": "5s",  # a silent connection would hold up a shutdown
         }
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         with (self.folder / "log").open("ab") as log:
@@ -137,6 +142,9 @@ def _binaries() -> Path | None:
     return Path(path).resolve().parent if path else None
 
 
+_NO_POSTGRES = "no PostgreSQL server is installed (Debian: apt-get install postgresql)"
+
+
 @functools.cache
 def start_postgres() -> PostgresServer | None:
     """Return this process's server, started once, or None where PostgreSQL is not installed."""
@@ -147,12 +155,25 @@ def start_postgres() -> PostgresServer | None:
     return server
 
 
+@contextlib.contextmanager
+def a_durable_postgres() -> Iterator[PostgresServer]:
+    """Give a server of one's own that may be killed, or end the test loudly."""
+    if (binaries := _binaries()) is None:
+        unavailable(_NO_POSTGRES)
+    assert binaries is not None
+    server = PostgresServer(binaries, is_durable=True)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Give the PostgreSQL server of this run, or end the test loudly."""
     server = start_postgres()
     if server is None:
-        unavailable("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+        unavailable(_NO_POSTGRES)
     assert server is not None
     yield server
     server.remove()
@@ -160,36 +181,57 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 BUCKET = "team"
 
-_STORE = """
-import sys
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
-
-# One request at a time: the emulator looks at a condition and writes in two steps.
-app = DomainDispatcherApplication(create_backend_app)
-run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=False)
-"""
-
 
 class ObjectStore:
-    """An S3 server with one bucket, on a port of 127.0.0.1; it keeps all in memory."""
+    """An S3 server with one bucket, on a port of 127.0.0.1.
 
-    def __init__(self) -> None:
+    It keeps all in memory; with a log it is what the log tells after each start.
+    """
+
+    def __init__(self, log: Path | None = None) -> None:
         """Start the server, and wait until it answers."""
+        self._log = log
         self.port = free_port()
+        command = [sys.executable, "-m", "tests.object_store", str(self.port)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _STORE, str(self.port)],
-            stdout=subprocess.DEVNULL,
+            [*command, str(log)] if log else command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parent.parent,
+            text=True,
         )
+        self.start()
+        self._make_bucket()
+
+    def start(self) -> None:
+        """Start to serve, and wait until it answers."""
+        self._tell("start")
         deadline = time.monotonic() + 120
         while True:
-            try:
-                return self._make_bucket()
-            except OSError:
-                assert self._process.poll() is None, "the object store did not start"
-                assert time.monotonic() < deadline, "the object store does not answer"
-                time.sleep(0.1)
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            assert time.monotonic() < deadline, "the object store does not answer"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill what serves, with SIGKILL."""
+        self._tell("kill")
+
+    def renew(self) -> None:
+        """Start anew without any objects."""
+        self.kill()
+        if self._log:
+            self._log.unlink(missing_ok=True)
+        self.start()
+        self._make_bucket()
+
+    def _tell(self, order: str) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{order}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n", "the object store did not start"
 
     def _make_bucket(self) -> None:
         request = urllib.request.Request(f"{self.endpoint()}/{BUCKET}", method="PUT")
@@ -206,8 +248,8 @@ class ObjectStore:
 
     def remove(self) -> None:
         """Stop the server."""
-        self._process.kill()
-        self._process.wait(60)
+        with contextlib.suppress(ValueError, OSError):  # stopped already
+            self._process.communicate(timeout=60)
 
 
 @functools.cache

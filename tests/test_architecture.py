@@ -43,7 +43,7 @@ HOMES = {
     "yaml": {"definition", "providers/auth/clouds.py"},
     "ruamel": {"definition"},
     "pathspec": {"definition/code.py"},
-    "psycopg": {"backends/postgres.py"},
+    "psycopg": {"backends/postgres.py", "backends/sessions.py", "backends/database.py"},
     "cryptography": {"backends/ciphers.py"},
     "obstore": {"backends/s3.py"},
     "rich": {"cli/progress.py"},

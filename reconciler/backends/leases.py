@@ -263,6 +263,6 @@ def is_gone(process: str, life: Callable[[int], str] = this_life) -> bool:
     if process == GONE:
         return True
     here, there = this_life().split(), process.split()
-    if len(there) != len(here) or here[:2] != there[:2]:
+    if not here or len(there) != len(here) or here[:2] != there[:2]:
         return False
     return life(int(there[2])) != process

@@ -22,8 +22,9 @@ import pytest
 from reconciler.backends import leases
 from reconciler.backends.base import Backend, StateWriter
 from reconciler.backends.objects import ObjectsBackend
-from reconciler.backends.postgres import PostgresBackend, PostgresSession
+from reconciler.backends.postgres import PostgresBackend
 from reconciler.backends.segments import SegmentWriter
+from reconciler.backends.sessions import PostgresSession
 from reconciler.backends.url import open_backend
 from reconciler.errors import StateError, StateLockedError, StateVersionError
 from reconciler.model.address import Address
@@ -35,7 +36,7 @@ from tests.servers import BUCKET, ObjectStore, PostgresServer
 
 STACK = "vision"
 EMPTY = State(stack=STACK, lineage=LINEAGE, salt="5a" * 16)
-CUTS = (Fault.UNSEEN, Fault.TORN, Fault.UNANSWERED, Fault.SLOW)
+CUTS = (Fault.UNSEEN, Fault.TORN, Fault.UNANSWERED, Fault.TRUNCATED, Fault.SLOW)
 HTTP = (*CUTS, Fault.FAILED, Fault.MISREPORTED, Fault.THROTTLED)
 
 LASTING = (Fault.UNSEEN, Fault.UNANSWERED, Fault.FAILED, Fault.MISREPORTED)

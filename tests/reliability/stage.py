@@ -60,6 +60,8 @@ class Stage:
     names: dict[str, str] = field(init=False)
     _kept: State | None = field(init=False)
     _foreign: list[JobSpec] = field(init=False)
+    state: str = STATE
+    """Where two stacks keep their states; scenarios that begin with one keep it in the folder."""
 
     def play(self, scenario: Scenario) -> None:
         """Prepare a scenario; `names` are the job names that it wants, by address."""

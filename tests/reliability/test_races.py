@@ -154,21 +154,22 @@ def test_the_lock_is_free_the_moment_its_holder_dies(crew: Crew, figures: Figure
 STACKS = ("alpha", "beta")
 
 
-def stack_args(command: str, stack: str, *flags: str) -> tuple[str, ...]:
-    return (command, *flags, "-f", f"{stack}.yaml", "--state", STATE)
+def stack_args(stage: Stage, command: str, stack: str, *flags: str) -> tuple[str, ...]:
+    return (command, *flags, "-f", f"{stack}.yaml", "--state", stage.state)
 
 
 def apply_stacks(stage: Stage, jobs: dict[str, str]) -> list[Ended]:
     """Apply both stacks at once."""
     for stack, blocks in jobs.items():
         stage.world.write(document(blocks, stage.scenario.api, stack), f"{stack}.yaml")
-    args = [stack_args("apply", stack, "--auto-approve", "--interrupt-running") for stack in jobs]
+    flags = ("--auto-approve", "--interrupt-running")
+    args = [stack_args(stage, "apply", stack, *flags) for stack in jobs]
     return stage.forks.start(*map(Run, args)).wait()
 
 
 def owned(stage: Stage, stack: str) -> dict[str, str]:
     """Return the ids of the jobs that a stack records, by name."""
-    pulled = stage.forks.run("state", "pull", "-f", f"{stack}.yaml", "--state", STATE)
+    pulled = stage.forks.run("state", *stack_args(stage, "pull", stack))
     if "There is no state yet" in pulled.stderr:
         return {}
     assert pulled.code == 0, pulled
@@ -188,8 +189,8 @@ def apart(stage: Stage) -> list[Problem]:
     first = {stack: owned(stage, stack) for stack in STACKS}
     stage.world.edit("boot_file: train.py", "boot_file: fail.py", "beta.yaml")
     runs += stage.forks.start(
-        Run(stack_args("destroy", "alpha", "--auto-approve", "--interrupt-running")),
-        Run(stack_args("apply", "beta", "--auto-approve", "--interrupt-running")),
+        Run(stack_args(stage, "destroy", "alpha", "--auto-approve", "--interrupt-running")),
+        Run(stack_args(stage, "apply", "beta", "--auto-approve", "--interrupt-running")),
     ).wait()
     problems = [("other", str(ended)) for ended in runs if ended.code]
     last = {stack: owned(stage, stack) for stack in STACKS}

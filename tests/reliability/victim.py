@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from reconciler.backends import leases, postgres, s3
 from reconciler.cli.main import run
 from reconciler.engine.clock import SystemClock
 from tests.reliability.interpose import Interposition, Strike
@@ -26,6 +27,15 @@ STATE = "recorded"
 
 TRACE = "trace"
 _HASTE = 50.0
+
+PATIENCE = "VICTIM_PATIENCE"
+"""Environment: for how many seconds a run seeks a backend that is away, if not the usual ones."""
+
+TERMS = "VICTIM_TERMS"
+"""Environment: a lease's length, renewal and margin in seconds, if not the usual ones."""
+
+ABROAD = "VICTIM_ABROAD"
+"""Environment: set when a run's process shall be none that other runs can look for."""
 
 
 _NEEDED = (
@@ -94,6 +104,7 @@ def _carry_out(strike: Strike, args: list[str], trace: str, *, is_hasty: bool) -
     """Run the command line under the strike, and leave."""
     if is_hasty:
         _hasten()
+    _set_terms()
     Interposition(Path(STATE), strike, Path(trace)).install()
     code = run(args)
     sys.stdout.flush()
@@ -112,6 +123,16 @@ def _hasten() -> None:
 
     SystemClock.monotonic = lambda _: passed  # type: ignore[assignment, method-assign]
     SystemClock.pause = pause  # type: ignore[assignment, method-assign]
+
+
+def _set_terms() -> None:
+    """Let backends give up, and leases end, sooner; let this process count as one far away."""
+    if patience := os.environ.get(PATIENCE):
+        postgres.RECOVERY = s3.PATIENCE = float(patience)
+    if terms := os.environ.get(TERMS):
+        leases.Terms.__init__.__defaults__ = tuple(map(float, terms.split()))
+    if os.environ.get(ABROAD):
+        leases._PROC = Path("/nowhere")
 
 
 if __name__ == "__main__":

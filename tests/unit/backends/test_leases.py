@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from reconciler.backends import leases
 from reconciler.backends.leases import GONE, is_gone, this_life
 
 HERE = "boot pid:[1] 42 1000"
@@ -42,3 +44,20 @@ def test_only_what_is_certain_counts(life: str, gone: bool) -> None:
     boot, space, pid, _ = this_life().split()
 
     assert is_gone(life.format(boot=boot, space=space, pid=pid)) is gone
+
+
+@pytest.mark.parametrize(
+    ("life", "gone"),
+    [
+        pytest.param("", False, id="the holder's machine cannot tell either"),
+        pytest.param(HERE, False, id="the holder's machine can"),
+        pytest.param(GONE, True, id="said to be gone"),
+    ],
+)
+def test_a_machine_that_cannot_tell_takes_nobody_for_gone(
+    life: str, gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_PROC", tmp_path)
+
+    assert this_life() == ""
+    assert is_gone(life) is gone
