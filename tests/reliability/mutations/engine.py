@@ -124,15 +124,15 @@ MUTATIONS = (
     Mutation(
         "group commit: acknowledged before the append",
         JOURNAL,
-        "            while self._durable < ticket:\n",
-        "            if self._durable < ticket:\n",
+        "            while entries and not batch.is_durable:\n",
+        "            if entries and not batch.is_durable:\n",
         ("tests/unit/engine/test_journal.py",),
     ),
     Mutation(
         "group commit: goes on after a failure",
         JOURNAL,
         "                self._failure = failure\n",
-        "                pass\n",
+        "                batch.is_durable = True\n",
         ("tests/unit/engine/test_journal.py",),
     ),
     # Creating exactly once.

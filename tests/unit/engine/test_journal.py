@@ -14,6 +14,7 @@ from reconciler.model.state import Closed, Entry, Opened, State
 from tests.build import a_state, an_intent
 from tests.unit.engine.scene import a_scene
 from tests.unit.engine.support import World, job, outcome_of
+from tests.waiting import eventually
 
 FULL = StateError("Cannot write the state", "test.journal: No space left on device", "Make room.")
 
@@ -141,17 +142,14 @@ def crowd(writer: Slow, many: int) -> tuple[Journal, list[object]]:
         except StateError as failure:
             ends.append(failure)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(many)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(many)]
     threads[0].start()
     assert writer.begun.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while len(journal._gathering.entries) < many - 1:
-        threads[-1].join(0.001)
+    eventually(lambda: len(journal._gathering.entries), lambda waiting: waiting == many - 1)
     writer.may_end.set()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
+    eventually(lambda: [each for each in threads if each.is_alive()], lambda alive: not alive)
     return journal, ends
 
 
