@@ -153,14 +153,16 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
-    """Return the JSON object that a body holds; an empty one when it holds anything else."""
+    """Return the JSON object that a body holds; an empty one when it holds anything else.
+
+    What is nested too deeply to be read through is none.
+    """
     try:
         content = json.loads(body.decode("utf-8-sig", "replace")) if body else {}
+        content = _whole(content) if _HALF_ESCAPE.search(body) else content
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(content, dict):
-        return {}
-    return _whole(content) if _HALF_ESCAPE.search(body) else content
+    return content if isinstance(content, dict) else {}
 
 
 def _whole(value: Any) -> Any:

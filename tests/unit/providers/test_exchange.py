@@ -102,6 +102,10 @@ def test_words_of(content: dict[str, object], words: str) -> None:
         pytest.param(b'{"a": 1', id="truncated"),
         pytest.param(b"\xff\xfe\x00", id="not text"),
         pytest.param(b"[" * 100_000, id="too deep"),
+        pytest.param(
+            b'{"a": "\\ud800", "b": ' + b"[" * 900 + b"]" * 900 + b"}",
+            id="too deep to mend the halves of its characters",
+        ),
         pytest.param(b'{"a": ' + b"9" * 10_000 + b"}", id="too large a number"),
     ],
 )
