@@ -9,7 +9,7 @@ from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle
 from reconciler.model.plan import Estimate, Summary
 from reconciler.model.policy import Expression, Policies, Policy, PolicyScope
-from reconciler.model.spec import JobSpec
+from reconciler.model.spec import JobSpec, Secret
 from reconciler.planning.cost import plain
 from reconciler.planning.policy import Case, check_expressions, check_jobs, check_policies
 from reconciler.planning.subjects import NAMES, spec_row
@@ -317,3 +317,15 @@ def test_numbers_are_shown_plainly() -> None:
 
     shown = [plain(Decimal(text)) for text in ("12.50", "200", "0.0", "1E+3", "0.125")]
     assert shown == ["12.5", "200", "0", "1000", "0.125"]
+
+
+@pytest.mark.parametrize(
+    ("token", "is_kept"),
+    [(Secret(secret="WANDB"), True), (Secret(secret="OTHER"), False), ("in the open", False)],
+    ids=["that secret", "another secret", "no secret"],
+)
+def test_a_rule_sees_that_a_value_is_secret_and_which(token: str | Secret, is_kept: bool) -> None:
+    job = a_desired(a_spec("a", parameters={"token": token}))
+    rule = a_policy('job.parameters.token.secret == "WANDB"', scope="job")
+
+    assert (judged(rule, jobs=[job]) == []) is is_kept
