@@ -51,6 +51,13 @@ def spoil(bucket: Bucket, at: str, change: Callable[[bytes], bytes]) -> None:
     assert bucket.swap(at, change(found.data), found.tag)
 
 
+def put_in_place(bucket: Bucket, place: int) -> None:
+    """Put an object of the stack `other` where ours was."""
+    there = bucket.get(key(1, place, "other"))
+    assert there is not None
+    spoil(bucket, key(1, place), lambda _: there.data)
+
+
 def half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
@@ -96,9 +103,7 @@ def test_a_journal_of_another_snapshot_is_damage(bucket: Bucket, backend: Object
     other = ObjectsBackend(bucket, "other", terms=TERMS)
     write(backend, ENTRY)
     write(other, ENTRY, state=BEFORE.model_copy(update={"stack": "other", "serial": 9}))
-    there = bucket.get(key(1, 1, "other"))
-    assert there is not None
-    spoil(bucket, key(1, 1), lambda _: there.data)
+    put_in_place(bucket, 1)
 
     with pytest.raises(StateDamagedError, match="damaged") as told:
         backend.read()
@@ -110,9 +115,7 @@ def test_the_state_of_another_stack_is_refused(bucket: Bucket, backend: ObjectsB
     other = ObjectsBackend(bucket, "other", terms=TERMS)
     write(backend)
     write(other, state=BEFORE.model_copy(update={"stack": "other"}))
-    there = bucket.get(key(1, 0, "other"))
-    assert there is not None
-    spoil(bucket, key(1, 0), lambda _: there.data)
+    put_in_place(bucket, 0)
 
     with pytest.raises(StateError, match="belongs to another stack") as told:
         backend.read()
