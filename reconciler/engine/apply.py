@@ -12,13 +12,13 @@ from reconciler.engine.plan import (
     Prepared,
     Request,
     check_platform,
-    look,
     new_state,
     prepare,
     refuse_errors,
     state_ref,
 )
 from reconciler.engine.secrecy import check_planned, open_vault, sealed_state, with_hashes
+from reconciler.engine.settle import look
 from reconciler.engine.soundness import check_whole
 from reconciler.engine.staleness import (
     check_digest,

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
-from reconciler.engine.refresh import refresh
 from reconciler.engine.secrecy import (
     before_its_salt,
     check_secrets,
@@ -18,10 +17,11 @@ from reconciler.engine.secrecy import (
     sealed_jobs,
     sealed_state,
 )
+from reconciler.engine.settle import look
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.definition import Move, Removal, SourceFile
-from reconciler.model.job import DesiredJob, Status
+from reconciler.model.job import DesiredJob
 from reconciler.model.plan import (
     GUARDS,
     POLICIES,
@@ -38,8 +38,7 @@ from reconciler.model.platform import Listing
 from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
 from reconciler.model.secrets import Vault
-from reconciler.model.state import Intent, State, fold
-from reconciler.planning.diff import definition_changes
+from reconciler.model.state import State, fold
 from reconciler.planning.guards import Consent, check_guards, check_identity
 from reconciler.planning.planner import Draft, Selection, World, make_draft
 from reconciler.planning.preflight import (
@@ -50,7 +49,7 @@ from reconciler.planning.preflight import (
     starting,
     waiting,
 )
-from reconciler.planning.recovery import Recovery, recover
+from reconciler.planning.recovery import Recovery
 
 _REPEATS = 5
 
@@ -119,26 +118,50 @@ def plan(context: Context, request: Request) -> Prepared:
     created in between would look like a stranger's. Raises `RefusedError` when the state belongs
     to another platform.
     """
-    recorded = context.backend.read()
+    pause = context.timing.poll_first
     for _ in range(_REPEATS):
+        recorded = context.backend.read()
         prepared = prepare(context, request, recorded)
         made = prepared.plan
-        if not (made.actions or made.drift or made.diagnostics):
-            break
-        before, recorded = recorded, context.backend.read()
-        if recorded == before:
-            break
-    return prepared
+        has_found = made.actions or made.drift or made.diagnostics
+        if not has_found or context.backend.read() == recorded:
+            return prepared
+        context.time.pause(pause)
+        context.check_stop()
+        pause = min(pause * 1.5, context.timing.poll_most)
+    return _plan_restless(context, request)
 
 
-def prepare(context: Context, request: Request, recorded: State | None) -> Prepared:
-    """Make the plan for a state that was read; None when there is none yet."""
+def _plan_restless(context: Context, request: Request) -> Prepared:
+    """Plan while the state never rests: from the list, and from the state as it is after that.
+
+    A job of ours is meant, in the state, before it is sent, so every one that is listed is known
+    then. One that the state no longer knows was let go meanwhile, and is no stranger's.
+    """
+    before, listed = context.backend.read(), context.provider.list()
+    recorded = context.backend.read()
+    left = _recorded_ids(before) - _recorded_ids(recorded)
+    jobs = tuple(job for job in listed if job.job_id not in left)
+    return prepare(context, request, recorded, Listing(jobs, listed.quota))
+
+
+def _recorded_ids(state: State | None) -> set[str | None]:
+    return {record.job_id for record in state.records.values()} if state else set()
+
+
+def prepare(
+    context: Context, request: Request, recorded: State | None, listed: Listing | None = None
+) -> Prepared:
+    """Make the plan for a state that was read; None when there is none yet.
+
+    Without `listed`, the platform's jobs are listed now.
+    """
     base = recorded or new_state(request.stack)
     check_platform(base, request.platform)
     vault = open_vault(context, base, (job.spec for job in request.desired.values()))
     base = sealed_state(base, request.desired, vault)
     request = replace(request, desired=sealed_jobs(request.desired, base, vault))
-    listing, recovery = look(context, base, request.desired)
+    listing, recovery = look(context, base, request.desired, listed)
     recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
@@ -187,69 +210,6 @@ def prepare(context: Context, request: Request, recorded: State | None) -> Prepa
     considered = () if request.retries_only else wanted
     asked = frozenset(address for address in considered if address in request.selection)
     return Prepared(made, report, state, listing, recovery, asked, vault)
-
-
-def look(
-    context: Context, state: State, desired: Mapping[Address, DesiredJob]
-) -> tuple[Listing, Recovery]:
-    """Refresh, and settle what interrupted runs left open as far as the platform tells.
-
-    A job that such a run may have created just now is given the time to appear in the list,
-    unless a create of the same name is going to find out: planned without it, it would be lost.
-    Nothing but time finds out about a version. A job that such a run may have deleted, and that is
-    wanted again as it was, is given the time to go: planned as unchanged, it would vanish after.
-    """
-    pause = context.timing.poll_first
-    while True:
-        listing = refresh(
-            context.provider,
-            state,
-            desired,
-            full=context.full_refresh,
-            parallelism=context.parallelism,
-            emit=context.emit,
-        )
-        context.check_stop()
-        recovery = recover(state, listing)
-        known = fold(state, recovery.entries)
-        if not (_may_appear(context, known, desired) or _may_go(context, known, desired, listing)):
-            return listing, recovery
-        context.time.pause(pause)
-        pause = min(pause * 1.5, context.timing.poll_most)
-
-
-def _may_appear(context: Context, state: State, desired: Mapping[Address, DesiredJob]) -> bool:
-    names = {address: job.spec.name for address, job in desired.items()}
-    return any(
-        (
-            intent.kind == "version"
-            or (intent.kind == "create" and names.get(address) != intent.name)
-        )
-        and _is_recent(context, intent)
-        for address, intents in state.intents.items()
-        for intent in intents
-    )
-
-
-def _may_go(
-    context: Context, state: State, desired: Mapping[Address, DesiredJob], listing: Listing
-) -> bool:
-    return any(
-        intents[-1].kind in ("delete", "replace")
-        and _is_recent(context, intents[-1])
-        and (wanted := desired.get(address)) is not None
-        and (record := state.records.get(address)) is not None
-        and (actual := listing.by_id(record.job_id)) is not None
-        and not (actual.status is Status.FAILED and wanted.lifecycle.on_failure == "retry")
-        and not any(each.forces_replace for each in definition_changes(record.spec, wanted.spec))
-        for address, intents in state.intents.items()
-    )
-
-
-def _is_recent(context: Context, intent: Intent) -> bool:
-    """Tell whether the effect of a request may still be about to show in the list."""
-    age = (context.provider.now() - intent.at).total_seconds()
-    return abs(age) < context.timing.grace
 
 
 def check_platform(state: State, platform: PlanPlatform) -> None:

@@ -22,21 +22,23 @@ def refresh(
     state: State,
     desired: Mapping[Address, DesiredJob],
     *,
+    listed: Listing | None = None,
     full: bool = False,
     parallelism: int = 10,
     emit: Emit = lambda _: None,
 ) -> Listing:
     """List every job, and read the details of those that the decisions depend on.
 
-    A recorded job that the list does not show is looked up by its id before it counts as gone: a
-    list of several pages can lose a row while jobs come and go.
+    `listed` is a list from just now, which spares asking for it. A recorded job that the list
+    does not show is looked up by its id before it counts as gone: a list of several pages can
+    lose a row while jobs come and go.
 
     The configuration of a recorded version cannot change, so details are read only for jobs
     that are not the recorded version, that bear a wanted name without being recorded, or that
     an open intent may have created; with `full`, for every recorded job.
     """
     emit(Event(type="refresh", message="Reading the platform's jobs"))
-    listing = provider.list()
+    listing = provider.list() if listed is None else listed
     listing = with_unlisted(provider, listing, doubtful(state, desired, listing), parallelism)
     wanted = [
         job for job in wanting_details(state, desired, listing, full=full) if job.spec is None

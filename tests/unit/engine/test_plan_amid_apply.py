@@ -1,5 +1,8 @@
 """A plan takes no lock: what an apply of somebody else does meanwhile must not mislead it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tests.unit.engine.support import World, first, job, other
 
 
@@ -36,3 +39,42 @@ def test_a_plan_ends_although_the_state_never_rests() -> None:
     world.around["list"] = lambda: first(change)()
 
     assert world.plan(job("a"), job("b")).plan.actions
+
+
+def test_a_state_that_never_rests_makes_no_job_a_strangers() -> None:
+    world, names = World(), [f"job-{number}" for number in range(40)]
+    theirs = World(world.platform, world.store)
+    done: list[str] = []
+
+    def create_one() -> None:
+        done.append(names[len(done)])
+        theirs.apply(*map(job, done))
+
+    world.around["list"] = lambda: first(create_one)()
+
+    made = world.plan(*map(job, names)).plan
+
+    assert len(done) > 3
+    assert made.errors == ()
+    assert {action.address for action in made.actions} == {*names} - {*done}
+
+
+def test_a_job_that_leaves_a_state_that_never_rests_is_no_strangers() -> None:
+    world, names = World(), [f"job-{number}" for number in range(40)]
+    theirs = World(world.platform, world.store)
+    theirs.apply(*map(job, names))
+    left = list(names)
+
+    @contextmanager
+    def delete_one() -> Iterator[None]:
+        yield
+        left.pop()
+        theirs.apply(*map(job, left))
+
+    world.around["list"] = delete_one
+
+    made = world.plan(*map(job, [*names, "more"])).plan
+
+    assert len(left) < 37
+    assert (made.errors, made.summary.unmanaged) == ((), 0)
+    assert {action.address for action in made.actions} == {*names, "more"} - {*left}
