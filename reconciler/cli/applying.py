@@ -19,7 +19,7 @@ from reconciler.cli.settings import Settings
 from reconciler.cli.workspace import Workspace
 from reconciler.engine.apply import Approval, apply, apply_saved
 from reconciler.engine.context import Context
-from reconciler.engine.plan import Request
+from reconciler.engine.request import Request
 from reconciler.engine.staleness import check_digest, check_expected
 from reconciler.engine.walking import Walked, request_of, see_through, waiting_in
 from reconciler.errors import InterruptedRunError, UsageError

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from reconciler.backends.base import Backend
     from reconciler.backends.sealing import Seal
     from reconciler.engine.context import Context
-    from reconciler.engine.plan import Request
+    from reconciler.engine.request import Request
     from reconciler.model.state import State
     from reconciler.planning.guards import Consent
-    from reconciler.planning.planner import Selection
+    from reconciler.planning.world import Selection
     from reconciler.providers.auth import Credentials
     from reconciler.providers.base import Dialect, Provider
 
@@ -132,7 +132,7 @@ class Workspace:
     @property
     def selection(self) -> "Selection":
         """The addresses that `--target` and `--exclude` leave."""
-        from reconciler.planning.planner import Selection
+        from reconciler.planning.world import Selection
 
         return Selection(self.settings.targets, self.settings.excludes)
 
@@ -162,7 +162,7 @@ class Workspace:
 
         Policies judge what would be done, and drift is none of that.
         """
-        from reconciler.engine.plan import Request
+        from reconciler.engine.request import Request
 
         jobs = self.definition.jobs
         policies = Policies() if command == "drift" else self.definition.policies

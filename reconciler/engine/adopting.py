@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from reconciler.engine.apply import Approval, apply
 from reconciler.engine.context import Context
-from reconciler.engine.plan import Request
 from reconciler.engine.refresh import read_spec
+from reconciler.engine.request import Request
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, DesiredJob
 from reconciler.model.plan import Action, ActionKind

@@ -10,13 +10,13 @@ from reconciler.engine.journal import Journal
 from reconciler.engine.outcomes import observed
 from reconciler.engine.plan import (
     Prepared,
-    Request,
     check_platform,
     new_state,
     prepare,
     refuse_errors,
     state_ref,
 )
+from reconciler.engine.request import Request
 from reconciler.engine.secrecy import check_planned, open_vault, sealed_state, with_hashes
 from reconciler.engine.settle import look
 from reconciler.engine.soundness import check_whole

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import observed, read_status, record_outcomes
-from reconciler.engine.plan import Request, check_platform, new_state, refuse_errors
+from reconciler.engine.plan import check_platform, new_state, refuse_errors
 from reconciler.engine.refresh import read_spec
+from reconciler.engine.request import Request
 from reconciler.engine.secrecy import check_secrets, open_vault, sealed_jobs
 from reconciler.errors import (
     JobNotFoundError,

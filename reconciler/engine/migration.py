@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import observed
-from reconciler.engine.plan import Request, prepare
+from reconciler.engine.plan import prepare
 from reconciler.engine.refresh import doubtful, with_unlisted
+from reconciler.engine.request import Request
 from reconciler.errors import PlanStaleError, RefusedError
 from reconciler.model.migration import Migration
 from reconciler.model.platform import PlatformIdentity

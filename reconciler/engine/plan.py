@@ -2,16 +2,16 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from reconciler import __version__
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.context import Context
+from reconciler.engine.examine import examine
+from reconciler.engine.request import Request
 from reconciler.engine.secrecy import (
     before_its_salt,
-    check_secrets,
     open_vault,
     resealed,
     sealed_jobs,
@@ -20,8 +20,6 @@ from reconciler.engine.secrecy import (
 from reconciler.engine.settle import look
 from reconciler.errors import DefinitionError, RefusedError, UsageError
 from reconciler.model.address import Address
-from reconciler.model.definition import Move, Removal, SourceFile
-from reconciler.model.job import DesiredJob
 from reconciler.model.plan import (
     GUARDS,
     POLICIES,
@@ -31,60 +29,18 @@ from reconciler.model.plan import (
     Estimate,
     Plan,
     PlanPlatform,
-    Reason,
     StateRef,
 )
 from reconciler.model.platform import Listing
-from reconciler.model.policy import IgnoreDrift, Policies
 from reconciler.model.report import Report
 from reconciler.model.secrets import Vault
 from reconciler.model.state import State, fold
-from reconciler.planning.guards import Consent, check_guards, check_identity
-from reconciler.planning.planner import Draft, Selection, World, make_draft
-from reconciler.planning.preflight import (
-    Catalog,
-    check_catalog,
-    check_outputs,
-    check_quota,
-    starting,
-    waiting,
-)
+from reconciler.planning.guards import check_identity
+from reconciler.planning.planner import Draft, make_draft
 from reconciler.planning.recovery import Recovery
+from reconciler.planning.world import Selection, World
 
 _REPEATS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user wants planned.
-
-    `desired` is empty when `destroying`. `moved` and `removed` are the blocks that rename and let
-    go of records. `retries_only` keeps nothing but the retries that the definition's lifecycle
-    already approved, and of `going_on`, the actions that an approved plan showed as waiting, those
-    that can be carried out now; `permits` keeps nothing but what it says yes to. `policies` judge
-    the plan, and `labels` are those of all defined jobs, which policies speak of. `today` is a day
-    in UTC.
-    """
-
-    stack: str
-    platform: PlanPlatform
-    desired: Mapping[Address, DesiredJob] = field(default_factory=dict)
-    sources: tuple[SourceFile, ...] = ()
-    selection: Selection = field(default_factory=Selection)
-    consent: Consent = field(default_factory=Consent)
-    adopt: bool = False
-    destroying: bool = False
-    moved: tuple[Move, ...] = ()
-    removed: tuple[Removal, ...] = ()
-    retries_only: bool = False
-    going_on: Mapping[Address, Action] = field(default_factory=dict)
-    permits: Callable[[Action], bool] = lambda _: True
-    options: str = ""
-    command: str = "plan"
-    policies: Policies = field(default_factory=Policies)
-    labels: Mapping[Address, Mapping[str, str]] = field(default_factory=dict)
-    ignored_drift: tuple[IgnoreDrift, ...] = ()
-    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +121,30 @@ def prepare(
     recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)
-    draft = make_draft(
+    draft = _draft(context, request, state, listing, recovery)
+    actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
+    if recorded is None and vault.places:
+        actions = tuple(before_its_salt(action) for action in actions)
+    listing, estimate, diagnostics = examine(context, request, draft, actions, listing, vault)
+    made = _assemble(request, recorded, draft, actions, diagnostics, estimate)
+    report = Report(
+        plan=made,
+        command=request.command,
+        options=request.options,
+        unmanaged=draft.unmanaged,
+        recovered=recovery.recovered,
+        statuses=draft.statuses,
+        notes=draft.notes if request.selection == Selection() else (),
+    )
+    considered = () if request.retries_only else request.desired
+    asked = frozenset(address for address in considered if address in request.selection)
+    return Prepared(made, report, draft.state, listing, recovery, asked, vault)
+
+
+def _draft(
+    context: Context, request: Request, state: State, listing: Listing, recovery: Recovery
+) -> Draft:
+    return make_draft(
         World(
             desired=request.desired,
             state=state,
@@ -181,58 +160,12 @@ def prepare(
             now=context.provider.now(),
         )
     )
-    state, wanted = draft.state, request.desired
-    actions = tuple(a for a in draft.actions if _is_asked_for(request, a))
-    if recorded is None and vault.places:
-        actions = tuple(before_its_salt(action) for action in actions)
-    started = {a.address: wanted[a.address] for a in starting(actions) if a.address in wanted}
-    later = {a.address: wanted[a.address] for a in waiting(actions) if a.address in wanted}
-    catalog = _catalog(context, (*started.values(), *later.values()))
-    listing = _with_quota(context, listing) if started else listing
-    estimate, objections = _judge(request, draft, actions, started, later, catalog)
-    diagnostics = (
-        *draft.diagnostics,
-        *_preflight(actions, request.desired, started | later, catalog, listing),
-        *(check_secrets(actions, wanted, vault) if request.command != "drift" else ()),
-        *check_guards(actions, state, request.consent),
-        *objections,
-    )
-    made = _assemble(request, recorded, draft, actions, diagnostics, estimate)
-    report = Report(
-        plan=made,
-        command=request.command,
-        options=request.options,
-        unmanaged=draft.unmanaged,
-        recovered=recovery.recovered,
-        statuses=draft.statuses,
-        notes=draft.notes if request.selection == Selection() else (),
-    )
-    considered = () if request.retries_only else wanted
-    asked = frozenset(address for address in considered if address in request.selection)
-    return Prepared(made, report, state, listing, recovery, asked, vault)
 
 
 def check_platform(state: State, platform: PlanPlatform) -> None:
     """Raise `RefusedError` when the state records jobs of another platform or project."""
     if problem := check_identity(state, platform.identity):
         raise RefusedError("Refused: nothing was changed", [problem])
-
-
-def check_live(context: Context, jobs: Mapping[Address, DesiredJob]) -> tuple[Diagnostic, ...]:
-    """Hold every job of a definition against the platform's catalog and quota."""
-    catalog = Catalog(context.provider.flavors(), context.provider.engines())
-    state = context.backend.read()
-    recorded = state.records if state else {}
-    fresh = [
-        Action(kind=ActionKind.CREATE, address=address, name=job.spec.name, reason=Reason.NEW)
-        for address, job in jobs.items()
-        if address not in recorded
-    ]
-    return (
-        *check_catalog(jobs.values(), catalog),
-        *check_quota(fresh, _with_quota(context, context.provider.list()).quota),
-        *check_outputs(fresh, jobs),
-    )
 
 
 def refuse_errors(diagnostics: tuple[Diagnostic, ...]) -> None:
@@ -287,70 +220,6 @@ def _dependencies(request: Request) -> dict[Address, tuple[Address, ...]]:
         for address in sorted(request.desired)
         if request.desired[address].depends_on and address in request.selection
     }
-
-
-def _catalog(context: Context, started: Sequence[DesiredJob]) -> Catalog:
-    """Read what the platform offers, as far as jobs that are to start depend on it."""
-    if not started:
-        return Catalog()
-    return Catalog(
-        context.provider.flavors(),
-        context.provider.engines() if any(job.spec.engine for job in started) else (),
-    )
-
-
-def _with_quota(context: Context, listing: Listing) -> Listing:
-    """Ask for the quota where the list does not tell it."""
-    return listing if listing.quota else Listing(listing.jobs, context.provider.quota())
-
-
-def _preflight(
-    actions: tuple[Action, ...],
-    desired: Mapping[Address, DesiredJob],
-    started: Mapping[Address, DesiredJob],
-    catalog: Catalog,
-    listing: Listing,
-) -> tuple[Diagnostic, ...]:
-    if not started:
-        return ()
-    return (
-        *check_catalog(started.values(), catalog),
-        *check_quota(actions, listing.quota),
-        *check_outputs(actions, desired),
-    )
-
-
-def _judge(
-    request: Request,
-    draft: Draft,
-    actions: tuple[Action, ...],
-    started: Mapping[Address, DesiredJob],
-    later: Mapping[Address, DesiredJob],
-    catalog: Catalog,
-) -> tuple[Estimate | None, tuple[Diagnostic, ...]]:
-    """Return what the plan costs, and what the definition's policies and limits say of it.
-
-    What waits for other jobs costs, too: whoever approves the plan approves the whole graph.
-    """
-    policies = request.policies
-    if not policies:
-        return None, ()
-    from reconciler.planning.cost import estimate
-    from reconciler.planning.policy import Case, check_policies
-
-    cost = estimate((*started.values(), *later.values()), policies.prices)
-    selected = sorted(address for address in request.desired if address in request.selection)
-    case = Case(
-        jobs=[request.desired[address] for address in selected],
-        actions=actions,
-        started=started,
-        drift=draft.drift,
-        summary=draft.summary,
-        estimate=cost,
-        labels=request.labels,
-        gpus={flavor.code: flavor.gpus for flavor in catalog.flavors},
-    )
-    return cost, check_policies(policies, case)
 
 
 def _check_selection(request: Request, state: State) -> None:

@@ -7,13 +7,13 @@ from functools import partial
 from reconciler.engine.apply import Approval, apply
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import WaitResult, has_ended, wait
-from reconciler.engine.plan import Request
+from reconciler.engine.request import Request
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action, Plan
 from reconciler.model.report import Report, Result, StatusRow
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from reconciler.engine.apply import Approval, apply
 from reconciler.engine.clock import Clock
 from reconciler.engine.context import Context
 from reconciler.engine.outcomes import observed
-from reconciler.engine.plan import Prepared, Request, plan, refuse_errors
+from reconciler.engine.plan import Prepared, plan, refuse_errors
+from reconciler.engine.request import Request
 from reconciler.errors import (
     DefinitionError,
     InterruptedRunError,

@@ -2,89 +2,34 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 
-from reconciler.diagnostics import Diagnostic, Location, error, warning
-from reconciler.model.address import Address, is_aside, owner_of, selects
-from reconciler.model.definition import Move, Removal
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.address import Address, is_aside, owner_of
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord, Status
 from reconciler.model.plan import (
     Action,
     ActionKind,
     Drift,
-    FieldChange,
     KnownDrift,
     PlannedMove,
     Reason,
     Summary,
 )
 from reconciler.model.platform import Listing
-from reconciler.model.policy import IgnoreDrift
-from reconciler.model.secrets import shown
 from reconciler.model.state import State
 from reconciler.planning.decide import decide, decide_aside
 from reconciler.planning.dependencies import (
     Needs,
-    actual_status,
     deletion_order,
     find_needs,
     in_order,
-    is_starting,
 )
 from reconciler.planning.drift import find_drift
+from reconciler.planning.findings import diagnose
 from reconciler.planning.known import set_apart
 from reconciler.planning.moves import after_moves, find_moves, lets_go
 from reconciler.planning.naming import as_recorded, base_name, beside
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which addresses a run looks at: those that fit a target (all, if none) and no exclude.
-
-    A sweep's key stands for all its jobs, a job's address for those that it superseded, too.
-    """
-
-    targets: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-
-    def __contains__(self, address: Address) -> bool:
-        if self.targets and not selects(self.targets, address):
-            return False
-        return not (self.excludes and selects(self.excludes, address))
-
-    def unknown(self, addresses: Iterable[Address]) -> list[str]:
-        """Return the globs that fit none of the addresses: most likely typing errors."""
-        known = list(addresses)
-        return [
-            glob
-            for glob in (*self.targets, *self.excludes)
-            if not any(selects((glob,), address) for address in known)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """All that a plan is made from.
-
-    `listing` carries the specs that the decision needs; see `engine.refresh`. `recovered` names
-    the addresses whose record an interrupted run left open and the listing settled. `destroying`
-    says that nothing is desired because everything is to go. `moved` and `removed` are the blocks
-    that rename and let go of records. `today` is the day in UTC on which entries of
-    `ignored_drift` hold or not, `now` the platform's time (None: no finished job's time is over).
-    """
-
-    desired: Mapping[Address, DesiredJob]
-    state: State
-    listing: Listing
-    selection: Selection = Selection()
-    adopt: bool = False
-    destroying: bool = False
-    recovered: tuple[Address, ...] = ()
-    ignored_drift: tuple[IgnoreDrift, ...] = ()
-    moved: tuple[Move, ...] = ()
-    removed: tuple[Removal, ...] = ()
-    today: date = date.min
-    now: datetime | None = None
+from reconciler.planning.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +79,7 @@ def make_draft(world: World) -> Draft:
         notes=drifted.notes,
         diagnostics=(
             *moves.diagnostics,
-            *_diagnose(world, decided, owners),
+            *diagnose(world, decided, owners),
             *drifted.diagnostics,
         ),
         summary=_count(decided, drifted.drift, unmanaged, world),
@@ -291,131 +236,6 @@ def _untouched(
     """Leave out the jobs that the plan adopts, or replaces as they took a recorded one's place."""
     touched = {a.job_id for a in decided if a.kind in (ActionKind.ADOPT, ActionKind.REPLACE)}
     return tuple(job for job in unmanaged if job.job_id not in touched)
-
-
-def _diagnose(
-    world: World, decided: Iterable[Action], owners: Mapping[str, Address]
-) -> Iterable[Diagnostic]:
-    planned = {action.address: action for action in decided}
-    for action in planned.values():
-        desired = world.desired.get(action.address)
-        if desired is None:
-            continue
-        if action.reason == Reason.NAME_TAKEN:
-            yield _name_taken(world, action, desired.place("name"), owners)
-        elif action.kind is ActionKind.BLOCKED and action.reason == Reason.VANISHED:
-            yield error(
-                "Job is missing",
-                f'Job "{action.address}" is recorded, but gone from the platform.',
-                "Its lifecycle says `on_missing: error`. Set `on_missing: recreate` to run it "
-                f"again, or forget it with `reconciler state rm {action.address}`.",
-                address=action.address,
-                location=action.location,
-                code="missing",
-            )
-        elif action.waits:
-            yield from _failed_dependencies(world, action, planned)
-        elif action.kind is ActionKind.NOOP:
-            yield from _protected_failure(world, desired)
-            yield from _protected_dependent(world, desired)
-
-
-def _name_taken(
-    world: World, action: Action, location: Location | None, owners: Mapping[str, Address]
-) -> Diagnostic:
-    owner = owners.get(action.job_id or "")
-    if owner is None:
-        detail = f'A job "{action.name}" that is not ours exists already (id {action.job_id}).'
-    else:
-        detail = f'The job of "{owner}" bears the name "{action.name}" (id {action.job_id}).'
-    if action.changes:
-        differences = "\n".join(_difference(change) for change in action.changes)
-        detail += f"\nIts configuration differs:\n{differences}"
-    return error(
-        "Name is taken",
-        detail,
-        _way_out(world, action, owner),
-        address=action.address,
-        location=location,
-        code=Reason.NAME_TAKEN,
-    )
-
-
-def _way_out(world: World, action: Action, owner: Address | None) -> str:
-    if owner is not None:
-        return "Give the job another `name`, or free this one by an apply of its own."
-    if any(change.forces_replace for change in action.changes):
-        if world.adopt:
-            return "Change the definition to match it, or give the job another `name`."
-        return "Give the job another `name`, or delete the other one."
-    record = world.state.records.get(action.address)
-    if world.adopt or (record is not None and record.job_id is not None):
-        return "Give the job another `name`, or delete the other one."
-    return "Take it over with `--adopt`, or give the job another `name`."
-
-
-def _difference(change: FieldChange) -> str:
-    return f"  {change.path}: theirs {shown(change.before)}, ours {shown(change.after)}"
-
-
-def _protected_failure(world: World, desired: DesiredJob) -> Iterable[Diagnostic]:
-    record = world.state.records.get(desired.address)
-    actual = world.listing.by_id(record.job_id) if record else None
-    if record is None or actual is None or actual.status is not Status.FAILED:
-        return
-    if record.attempt >= desired.lifecycle.max_attempts:
-        return
-    if desired.lifecycle.on_failure == "retry" and (record.protect or desired.lifecycle.protect):
-        yield warning(
-            "Failed job is protected",
-            f'Job "{desired.address}" failed and is not retried, because it is protected.',
-            "Set `lifecycle.protect: false` to let it be replaced.",
-            address=desired.address,
-            location=desired.place("lifecycle.protect"),
-            code="protect",
-        )
-
-
-def _failed_dependencies(
-    world: World, action: Action, planned: Mapping[Address, Action]
-) -> Iterable[Diagnostic]:
-    """Say why a job may wait for ever: what it waits for ended without success, and stays so."""
-    ended = [
-        (address, "failed" if status is Status.FAILED else "was stopped")
-        for address in action.depends_on
-        if not is_starting(planned.get(address))
-        and (status := actual_status(world.state.records.get(address), world.listing))
-        in (Status.FAILED, Status.STOPPED)
-    ]
-    if not ended:
-        return
-    address, how = ended[0]
-    others = f", and for {len(ended) - 1} more that have not succeeded" if len(ended) > 1 else ""
-    yield warning(
-        "Dependency has not succeeded",
-        f'Job "{action.address}" waits for "{address}", which {how}{others}.',
-        f"Mend it and apply again; `reconciler logs {address}` shows what went wrong.",
-        address=action.address,
-        location=action.location,
-        code="dependency",
-    )
-
-
-def _protected_dependent(world: World, desired: DesiredJob) -> Iterable[Diagnostic]:
-    record = world.state.records.get(desired.address)
-    if record is None or not (record.protect or desired.lifecycle.protect):
-        return
-    needs = find_needs(desired, record, {}, world.state.records, world.listing)
-    if needs.rerun:
-        named = " and ".join(f'"{each}"' for each in needs.rerun)
-        yield warning(
-            "Dependent job is protected",
-            f'Job "{desired.address}" is not run again after {named}, because it is protected.',
-            "Set `lifecycle.protect: false` to let it be replaced.",
-            address=desired.address,
-            location=desired.place("lifecycle.protect"),
-            code="protect",
-        )
 
 
 def _count(

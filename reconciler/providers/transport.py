@@ -12,7 +12,6 @@ from functools import lru_cache
 from http.client import HTTPException
 from ipaddress import ip_address
 from os import environ
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,28 +35,29 @@ from urllib3.util import parse_url
 
 from reconciler import __version__
 from reconciler.errors import (
-    AuthenticationError,
-    InvalidAnswerError,
-    OutcomeUnknownError,
-    ProviderError,
     UnreachableError,
 )
 from reconciler.providers.exchange import (
     Answer,
     Authenticator,
-    Effect,
     Judge,
     Kind,
     Request,
     Signature,
     Verdict,
     clean,
-    origin_of,
     parse_date,
     retry_after,
 )
 from reconciler.providers.limiter import Limiter
 from reconciler.providers.patience import Patience
+from reconciler.providers.refusals import (
+    given_up,
+    not_a_url,
+    oversized,
+    refuse_redirect,
+    require_authorities,
+)
 
 _CHUNK = 1 << 18
 _CLOCK_STEP = timedelta(seconds=2)
@@ -171,7 +171,7 @@ class Transport:
         `OutcomeUnknownError` that it may have been; `InvalidAnswerError` is for reads alone.
         """
         _refuse_bad_url(request)
-        _require_authorities(request, self._verify)
+        require_authorities(request, self._verify)
         begun = self._monotonic()
         failures = 0
         renewed = perhaps_done = False
@@ -192,7 +192,7 @@ class Transport:
             if not self._patience.allows(
                 verdict.kind, request.effect, failures, elapsed
             ) or not self.pause(self._wait(verdict, failures)):
-                raise _given_up(request, verdict, perhaps_done=perhaps_done)
+                raise given_up(request, verdict, perhaps_done=perhaps_done)
 
     def _wait(self, verdict: Verdict, failures: int) -> float:
         asked = retry_after(verdict.headers.get("Retry-After"), self.now())
@@ -206,7 +206,7 @@ class Transport:
             except (RequestException, HTTPError, HTTPException, OSError, UnicodeError) as failure:
                 return _failed(request, failure)
             self._note_date(answer)
-            _refuse_redirect(request, answer)
+            refuse_redirect(request, answer)
             verdict = judge(answer)
             if verdict.kind is Kind.THROTTLED:
                 self._limiter.throttled(mark)
@@ -242,7 +242,7 @@ class Transport:
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > self._largest:
-                raise _oversized(request, self._largest)
+                raise oversized(request, self._largest)
         return bytes(body)
 
     def _proxies_for(self, origin: str) -> dict[str, str]:
@@ -294,50 +294,13 @@ def _host_of(start: str) -> str:
 
 def _refuse_bad_url(request: Request) -> None:
     if not request.origin.startswith(("https://", "http://")) or not _host(request.url):
-        raise _not_a_url(request)
+        raise not_a_url(request)
     if request.origin.startswith("http:") and not _is_loopback(request.url):
         raise UnreachableError(
             "Insecure platform URL",
             f"{request.origin} would receive our credentials unencrypted.",
             "Use https; plain http is for this machine alone.",
         )
-
-
-def _require_authorities(request: Request, bundle: str | bool) -> None:
-    secure = request.origin.startswith("https:")
-    if secure and isinstance(bundle, str) and not Path(bundle).exists():
-        raise UnreachableError(
-            "No certificates to trust",
-            f"There is no file {clean(bundle)}.",
-            "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or unset it to trust the usual ones.",
-        )
-
-
-def _not_a_url(request: Request) -> UnreachableError:
-    return UnreachableError(
-        "Not a platform URL",
-        f'"{clean(request.origin or request.url)}" is not the URL of a server.',
-        "Check endpoint and auth_url in the definition, and OS_AUTH_URL.",
-    )
-
-
-def _refuse_redirect(request: Request, answer: Answer) -> None:
-    if not 300 <= answer.status < 400:
-        return
-    elsewhere = clean(origin_of(answer.headers.get("Location", ""))) or "elsewhere"
-    raise ProviderError(
-        "Redirect refused",
-        f"{request.origin} answered {request} with a redirect ({answer.status}) to {elsewhere}.",
-        "Credentials are not sent on to another place. Check the endpoint in the definition.",
-    )
-
-
-def _oversized(request: Request, limit: int) -> ProviderError:
-    kind = InvalidAnswerError if request.effect is Effect.READ else OutcomeUnknownError
-    return kind(
-        "The platform's answer is too large",
-        f"{request} at {request.origin} answered with more than {limit >> 20} MiB.",
-    )
 
 
 def _redacted(verdict: Verdict, redact: Callable[[str], str]) -> Verdict:
@@ -355,7 +318,7 @@ def _failed(request: Request, failure: Exception) -> Verdict:
     """
     causes = tuple(_causes(failure))
     if any(isinstance(c, InvalidURL | LocationValueError | UnicodeError) for c in causes):
-        raise _not_a_url(request) from failure
+        raise not_a_url(request) from failure
     if untrusted := next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None):
         raise UnreachableError(
             "The platform's certificate is not trusted",
@@ -397,31 +360,3 @@ def _words(causes: tuple[BaseException, ...]) -> str:
             case OSError(strerror=str(text)) if cause.errno is not None:
                 return clean(text.lower())
     return "the connection broke before the answer was complete"
-
-
-def _given_up(request: Request, verdict: Verdict, *, perhaps_done: bool) -> ProviderError:
-    reason = verdict.words or f"HTTP {verdict.status}"
-    detail = f"{request} at {request.origin}: {reason}."
-    if verdict.kind is Kind.UNAUTHORISED:
-        return AuthenticationError(
-            "The platform rejects our credentials",
-            detail,
-            "Check user, password and project; a token from OS_TOKEN may have ended.",
-        )
-    if perhaps_done and request.effect is not Effect.READ:
-        return OutcomeUnknownError("The platform's answer was lost", detail)
-    match verdict.kind:
-        case Kind.THROTTLED:
-            return ProviderError(
-                "The platform takes no more requests for now", detail, "Try again later."
-            )
-        case Kind.UNSENT:
-            return UnreachableError(
-                "The platform cannot be reached", detail, "Check the endpoint and the network."
-            )
-        case _ if verdict.status is None:
-            return UnreachableError("The platform does not answer", detail, "Try again later.")
-        case _ if verdict.status < 400:
-            return InvalidAnswerError("The platform's answer makes no sense", detail)
-        case _:
-            return ProviderError("The platform failed", detail, "Try again later.")

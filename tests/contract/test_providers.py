@@ -23,7 +23,8 @@ from reconciler.model.spec import JobSpec, Notification
 from reconciler.planning.rules import as_written
 from reconciler.providers.auth import Credentials, PasswordAuthenticator
 from reconciler.providers.base import Provider
-from reconciler.providers.memory import MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import MemoryPlatform
 from reconciler.providers.modelarts.v1 import client as v1
 from reconciler.providers.modelarts.v2 import client as v2
 from reconciler.providers.transport import Transport

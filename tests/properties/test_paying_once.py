@@ -10,7 +10,8 @@ from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action, ActionKind
 from reconciler.model.platform import Listing
-from reconciler.planning.planner import World, make_draft
+from reconciler.planning.planner import make_draft
+from reconciler.planning.world import World
 from tests.build import a_spec, a_state, an_actual, an_outcome
 from tests.properties.worlds import PATIENT
 

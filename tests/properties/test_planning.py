@@ -19,10 +19,11 @@ from reconciler.model.spec import JobSpec
 from reconciler.planning.diff import definition_changes, drift_changes
 from reconciler.planning.drift import find_drift
 from reconciler.planning.guards import check_guards
-from reconciler.planning.planner import Draft, World, make_draft
+from reconciler.planning.planner import Draft, make_draft
 from reconciler.planning.preflight import check_outputs
 from reconciler.planning.projection import mismatches
 from reconciler.planning.rules import as_written
+from reconciler.planning.world import World
 from tests.build import NOW, a_plan, a_state
 from tests.properties.worlds import (
     DESTROYING,

@@ -20,7 +20,7 @@ from reconciler.model.plan import ActionKind
 from reconciler.model.platform import Listing
 from reconciler.model.spec import Engine, Input, JobSpec
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection, World
+from reconciler.planning.world import Selection, World
 from tests.build import EARLIER, NOW, a_spec, a_state
 
 ADDRESSES = [Address(name) for name in ("a", "b", "c", "sweep[lr=0.1]")]

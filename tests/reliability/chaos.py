@@ -22,7 +22,8 @@ from reconciler.model.platform import EngineOffer, Flavor, Listing, LogChunk, Pl
 from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import Entry, SnapshotInfo, State
-from reconciler.providers.memory import MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.reliability.ledger import Ledger
 
 T = TypeVar("T")

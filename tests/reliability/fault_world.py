@@ -16,7 +16,8 @@ from reconciler.engine import logs
 from reconciler.engine.apply import Approval, apply
 from reconciler.engine.context import Context, Timing
 from reconciler.engine.outcomes import wait
-from reconciler.engine.plan import Request, plan
+from reconciler.engine.plan import plan
+from reconciler.engine.request import Request
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, Lifecycle, Status

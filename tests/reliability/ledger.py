@@ -16,7 +16,7 @@ from reconciler.model.plan import Action, ActionKind, Plan, Reason
 from reconciler.model.report import ApplyResult, Result
 from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import State
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.reliability.likeness import find_twins, fixed
 from tests.reliability.secrecy import MARK, seal, seal_like
 

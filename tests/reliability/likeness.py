@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from reconciler.model.spec import JobSpec
 from reconciler.model.state import State
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.reliability.secrecy import seal_like
 
 _SKEW, _LATEST = timedelta(seconds=5), timedelta(hours=1)

@@ -14,7 +14,8 @@ from reconciler.backends.memory import MemoryBackend
 from reconciler.engine.apply import Approval, apply, apply_saved
 from reconciler.engine.context import Context, Timing
 from reconciler.engine.outcomes import wait
-from reconciler.engine.plan import Prepared, Request, plan
+from reconciler.engine.plan import Prepared, plan
+from reconciler.engine.request import Request
 from reconciler.errors import (
     DefinitionError,
     PlanStaleError,
@@ -30,7 +31,8 @@ from reconciler.model.report import ApplyResult, Report, Result
 from reconciler.model.spec import JobSpec
 from reconciler.planning.guards import Consent
 from reconciler.planning.naming import as_recorded
-from reconciler.providers.memory import MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.reliability.chaos import (
     Died,
     Gate,

@@ -12,7 +12,7 @@ from reconciler.model.job import JobRecord, Lifecycle, Status
 from reconciler.model.plan import Action, PlannedMove
 from reconciler.model.spec import JobSpec, Secret
 from reconciler.model.state import Intent, State
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.build import LINEAGE, a_desired, a_plan, a_record, a_spec, a_state, an_action, an_intent
 from tests.reliability.ledger import Ledger, ViolationError
 from tests.reliability.likeness import fixed

@@ -52,7 +52,7 @@ def command(settings: Settings, live: bool) -> None:
 
 def _problems(workspace: Workspace, *, live: bool) -> tuple[Diagnostic, ...]:
     """Return what the policies, and the platform when it is asked, have against the jobs."""
-    from reconciler.engine.plan import check_live
+    from reconciler.engine.examine import check_live
 
     jobs = workspace.definition.jobs
     problems = workspace.violations()

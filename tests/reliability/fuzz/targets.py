@@ -15,13 +15,15 @@ from reconciler.backends import codec, journal
 from reconciler.backends.memory import MemoryBackend
 from reconciler.definition import loader
 from reconciler.engine.context import Context
-from reconciler.engine.plan import Request, plan
+from reconciler.engine.plan import plan
+from reconciler.engine.request import Request
 from reconciler.errors import DefinitionError, PlanFileError, ReconcilerError, StateError
 from reconciler.model.plan import PlanPlatform
 from reconciler.model.platform import Listing
 from reconciler.model.state import FORMAT_VERSION, State, fold
 from reconciler.planning.recovery import recover
-from reconciler.providers.memory import MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import MemoryPlatform
 from reconciler.providers.modelarts.v1 import mapping
 from reconciler.providers.modelarts.v1.dialect import DialectV1
 from reconciler.render import structured, tables, terminal

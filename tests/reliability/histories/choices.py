@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle, Status
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 from tests.reliability.chaos import Script
 from tests.reliability.machine import CALM
 from tests.reliability.secrecy import MARK

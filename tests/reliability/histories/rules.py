@@ -13,7 +13,7 @@ from reconciler.engine.records import Records
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, Lifecycle
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 from tests.reliability.chaos import Script
 from tests.reliability.histories.choices import (
     ANYWHERE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.model.job import Lifecycle, Status
 from reconciler.model.plan import Plan
 from reconciler.model.report import ApplyResult
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, a_request, job, other
 from tests.unit.engine.tape import Reaper
 

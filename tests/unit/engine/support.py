@@ -10,7 +10,8 @@ from reconciler.backends.base import Backend
 from reconciler.backends.memory import MemoryBackend
 from reconciler.engine.apply import Approval, apply, apply_saved
 from reconciler.engine.context import Context, Timing
-from reconciler.engine.plan import Prepared, Request, plan
+from reconciler.engine.plan import Prepared, plan
+from reconciler.engine.request import Request
 from reconciler.model.address import Address
 from reconciler.model.events import Event
 from reconciler.model.job import DesiredJob, JobRecord, Lifecycle
@@ -21,7 +22,8 @@ from reconciler.model.state import (
     State,
 )
 from reconciler.planning.guards import Consent
-from reconciler.providers.memory import MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.build import a_desired, a_spec
 from tests.unit.engine.tape import Around, Reaper, Taped, TapedBackend
 

@@ -13,7 +13,7 @@ from reconciler.errors import (
 )
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, Lifecycle, Status
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, a_request, job, other, outcome_of
 
 REFUSED = ProviderError("The platform says no")

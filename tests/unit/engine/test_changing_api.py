@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.engine.migration import migrate
-from reconciler.engine.plan import Request
+from reconciler.engine.request import Request
 from reconciler.errors import InterruptedRunError, PlanStaleError, RefusedError
 from reconciler.model.address import Address
 from reconciler.model.job import Status

@@ -11,7 +11,7 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.model.job import DesiredJob
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, after, first, job, other, outcome_of
 
 LOST = OutcomeUnknownError("The answer was lost")

@@ -9,7 +9,7 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.model.job import DesiredJob, Lifecycle, Status
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, a_request, after, job, other, outcome_of
 
 LOST = OutcomeUnknownError("The answer was lost")

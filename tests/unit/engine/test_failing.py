@@ -9,7 +9,7 @@ from reconciler.errors import (
 )
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, a_request, job, outcome_of
 from tests.unit.engine.tape import When
 

@@ -10,7 +10,7 @@ from reconciler.errors import (
     OutcomeUnknownError,
 )
 from reconciler.model.job import DesiredJob, Lifecycle
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.pipelines import finish, step
 from tests.unit.engine.support import World, after, first, job, other, outcome_of, renamed
 from tests.unit.engine.tape import Died, Reaper

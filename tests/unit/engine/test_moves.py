@@ -8,7 +8,7 @@ from reconciler.engine.records import Records
 from reconciler.errors import DefinitionError
 from reconciler.model.address import Address
 from reconciler.model.definition import Move, Removal
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 from tests.unit.engine.pipelines import finish, step, verbs
 from tests.unit.engine.support import World, a_request, job, renamed
 from tests.unit.engine.tape import Died, Reaper

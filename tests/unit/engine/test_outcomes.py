@@ -8,7 +8,7 @@ from reconciler.engine.outcomes import WaitResult, read_status, record_outcomes,
 from reconciler.errors import InterruptedRunError, ProviderError
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle, Status
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import World, a_request, after, job, other
 from tests.unit.engine.tape import Died
 

@@ -22,7 +22,7 @@ from reconciler.model.policy import (
     PolicyScope,
     Prices,
 )
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 from tests.build import a_desired, a_diagnostic, a_location, a_spec
 from tests.unit.engine.support import World, a_request, job, outcome_of
 

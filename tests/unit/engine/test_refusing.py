@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.engine.plan import check_live, plan
+from reconciler.engine.examine import check_live
+from reconciler.engine.plan import plan
 from reconciler.errors import (
     DefinitionError,
     ReconcilerError,
@@ -13,8 +14,8 @@ from reconciler.errors import (
 from reconciler.model.job import DesiredJob, Lifecycle, Status
 from reconciler.model.platform import PlatformIdentity
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.planning.world import Selection
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.support import PLATFORM, World, a_request, job, other, outcome_of
 
 

@@ -13,8 +13,8 @@ from reconciler.errors import (
 from reconciler.model.job import DesiredJob, Lifecycle, Status
 from reconciler.model.plan import ActionKind, FieldChange, Plan, StateRef
 from reconciler.planning.guards import Consent
-from reconciler.planning.planner import Selection
-from reconciler.providers.memory import MemoryPlatform
+from reconciler.planning.world import Selection
+from reconciler.providers.memory_platform import MemoryPlatform
 from tests.build import a_diagnostic
 from tests.unit.engine.support import (
     PLATFORM,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.engine.apply import Approval, apply, apply_saved
-from reconciler.engine.plan import Request
+from reconciler.engine.request import Request
 from reconciler.engine.walking import Walked, request_of, see_through, waiting_in
 from reconciler.errors import RefusedError
 from reconciler.model.job import DesiredJob, Status

@@ -148,7 +148,8 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 _PROGRAM = """
 import sys
 from tests.build import a_desired, a_listing, a_plan, a_spec, a_state, a_record
-from reconciler.planning.planner import World, make_draft
+from reconciler.planning.planner import make_draft
+from reconciler.planning.world import World
 names = [f"job{number}" for number in range(20)]
 jobs = {name: a_desired(a_spec(name, parameters={"b": name, "a": "1"})) for name in names}
 records = {name: a_record(a_spec(name), job_id=name) for name in names[5:]}

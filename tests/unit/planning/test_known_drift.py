@@ -8,7 +8,8 @@ import pytest
 from reconciler.model.plan import Drift
 from reconciler.model.policy import IgnoreDrift
 from reconciler.planning.known import set_apart
-from reconciler.planning.planner import World, make_draft
+from reconciler.planning.planner import make_draft
+from reconciler.planning.world import World
 from tests.build import (
     a_change,
     a_desired,

@@ -1,7 +1,7 @@
 """Names: who may have one that some job bears already."""
 
 from reconciler.model.plan import ActionKind, Expectation
-from reconciler.planning.planner import Selection
+from reconciler.planning.world import Selection
 from tests.build import (
     a_spec,
     a_summary,

@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle, Status
-from reconciler.planning.planner import Draft, Selection, find_actual
+from reconciler.planning.planner import Draft, find_actual
+from reconciler.planning.world import Selection
 from tests.build import (
     a_desired,
     a_listing,

@@ -5,7 +5,8 @@ from typing import Any
 
 from reconciler.model.job import ActualJob, DesiredJob, JobRecord
 from reconciler.model.plan import Action
-from reconciler.planning.planner import Draft, World, make_draft
+from reconciler.planning.planner import Draft, make_draft
+from reconciler.planning.world import World
 from tests.build import (
     a_desired,
     a_listing,

@@ -4,7 +4,8 @@ import pytest
 
 from reconciler.errors import NameTakenError, OutcomeUnknownError, QuotaExceededError
 from reconciler.model.job import Status
-from reconciler.providers.memory import Call, MemoryPlatform, MemoryProvider
+from reconciler.providers.memory import MemoryProvider
+from reconciler.providers.memory_platform import Call, MemoryPlatform
 from tests.build import a_desired, a_spec
 
 

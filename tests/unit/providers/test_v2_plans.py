@@ -9,7 +9,8 @@ import responses
 
 from reconciler.backends.memory import MemoryBackend
 from reconciler.engine.context import Context
-from reconciler.engine.plan import Request, plan
+from reconciler.engine.plan import plan
+from reconciler.engine.request import Request
 from reconciler.model.address import Address
 from reconciler.model.job import DesiredJob, JobRecord
 from reconciler.model.plan import PlanPlatform
