@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.errors import ProviderError, SecretError
+from reconciler.model.marks import any_mark, family
 from reconciler.model.spec import JobSpec, Secret
 
 SECTIONS: Final = ("parameters", "environment")
@@ -47,7 +48,8 @@ class Vault:
 
     `salt` keys the hashes, `environment` holds the values by variable, `places` says which fields
     of the jobs of a name are secret, so that whatever the platform echoes there is sealed at once,
-    an older value included. Without salt and environment it reveals nothing.
+    an older value included; likewise of the jobs that are kept beside one of that name. Without
+    salt and environment it reveals nothing.
     """
 
     salt: str = field(default="", repr=False)
@@ -60,8 +62,9 @@ class Vault:
         places: dict[str, dict[Place, str]] = {}
         for spec in specs:
             if found := secrets_of(spec):
-                known = places.setdefault(spec.name, {})
-                known |= {place: secret.secret for place, secret in found.items()}
+                for name in (spec.name, any_mark(spec.name)):
+                    known = places.setdefault(name, {})
+                    known |= {place: secret.secret for place, secret in found.items()}
         return cls(salt, environment, places)
 
     def hash(self, value: str) -> str:
@@ -89,7 +92,7 @@ class Vault:
 
         With `like`, also where that spec has secrets.
         """
-        places = dict(self.places.get(spec.name, {}))
+        places = dict(self.places.get(spec.name) or self.places.get(family(spec.name) or "") or {})
         if like is not None:
             places |= {place: secret.secret for place, secret in secrets_of(like).items()}
         sealed: dict[Place, str | Secret] = {}

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 from reconciler.model.base import digest
 from reconciler.model.job import DesiredJob, JobRecord
-
-_LONGEST = 64
-"""Characters of a job name (ModelArts API Reference, "Creating a Training Job")."""
-_DIGITS = 8
+from reconciler.model.marks import DIGITS, with_mark
 
 
 def as_recorded(desired: DesiredJob, record: JobRecord) -> DesiredJob:
     """Return the desired job under the name that it bears already, if that was made of its own."""
     if record.base_name is None or record.base_name != desired.spec.name:
         return desired
-    return _named(desired, record.name)
+    return named(desired, record.name)
 
 
 def beside(desired: DesiredJob, old_job_id: str) -> DesiredJob:
@@ -25,8 +22,8 @@ def beside(desired: DesiredJob, old_job_id: str) -> DesiredJob:
     """
     spec = desired.spec.model_copy(update={"description": ""})
     code = desired.code.digest if desired.code else None
-    mark = digest([dict(spec.canonical), code, old_job_id]).removeprefix("sha256:")[:_DIGITS]
-    return _named(desired, f"{desired.spec.name[: _LONGEST - _DIGITS - 1]}-{mark}")
+    mark = digest([dict(spec.canonical), code, old_job_id]).removeprefix("sha256:")[:DIGITS]
+    return named(desired, with_mark(desired.spec.name, mark))
 
 
 def base_name(desired: DesiredJob, wanted: DesiredJob) -> str | None:
@@ -34,5 +31,6 @@ def base_name(desired: DesiredJob, wanted: DesiredJob) -> str | None:
     return None if wanted.spec.name == desired.spec.name else desired.spec.name
 
 
-def _named(desired: DesiredJob, name: str) -> DesiredJob:
+def named(desired: DesiredJob, name: str) -> DesiredJob:
+    """Return the desired job under another name."""
     return replace(desired, spec=desired.spec.model_copy(update={"name": name}))

@@ -28,7 +28,7 @@ from reconciler.planning.drift import find_drift
 from reconciler.planning.findings import diagnose
 from reconciler.planning.known import set_apart
 from reconciler.planning.moves import after_moves, find_moves, lets_go
-from reconciler.planning.naming import as_recorded, base_name, beside
+from reconciler.planning.naming import as_recorded, base_name, beside, named
 from reconciler.planning.world import World
 
 
@@ -140,9 +140,7 @@ def _decide(
     needs = find_needs(desired, record, decided, world.state.records, world.listing)
     wanted = desired if record else _unlike_kept(world, desired, owners)
     action = decide(address, wanted, record, actual, needs=needs, now=world.now)
-    if action.result and wanted is not desired:
-        named = action.result.model_copy(update={"base_name": base_name(desired, wanted)})
-        action = action.model_copy(update={"result": named})
+    action = _with_base(action, desired, wanted)
     if action.kind in (ActionKind.CREATE, ActionKind.REPLACE) or action.waits:
         return _check_name(world, action, desired, owners, needs)
     return action
@@ -206,7 +204,17 @@ def _check_name(
     has_job = record is not None and record.job_id is not None
     is_free = owner is None or _gives_up(world, owner)
     adopt = world.adopt and is_free and not has_job
-    return decide(action.address, desired, None, holder, adopt=adopt, needs=needs)
+    wanted = desired if desired.spec.name == action.name else named(desired, action.name)
+    found = decide(action.address, wanted, None, holder, adopt=adopt, needs=needs)
+    return _with_base(found, desired, wanted)
+
+
+def _with_base(action: Action, desired: DesiredJob, wanted: DesiredJob) -> Action:
+    """Note what the name was made of, where the job is to bear another than the definition's."""
+    if action.result is None or wanted is desired:
+        return action
+    result = action.result.model_copy(update={"base_name": base_name(desired, wanted)})
+    return action.model_copy(update={"result": result})
 
 
 def _gives_up(world: World, address: Address) -> bool:

@@ -1,15 +1,17 @@
 """Secrets through a run: what is sent, what is kept, what is told, and what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.engine.plan import plan
 from reconciler.errors import DefinitionError, PlanStaleError, ProviderError, SecretError
-from reconciler.model.job import DesiredJob, JobRecord
+from reconciler.model.job import DesiredJob, JobRecord, Lifecycle
 from reconciler.model.plan import Plan
 from reconciler.model.secrets import Vault, plain_texts, secrets_of
 from reconciler.model.spec import Secret
+from reconciler.planning.naming import beside
 from tests.build import a_spec
 from tests.unit.engine.support import World, a_request, first, job, outcome_of
 from tests.unit.engine.tape import Died
@@ -114,6 +116,24 @@ class TestARun:
         assert kept(world.record("a")).hmac == Vault(salt=world.state.salt).hash(VALUE)
         assert VALUE not in world.state.model_dump_json()
 
+    def test_a_job_kept_beside_another_is_hidden_when_no_record_tells_of_it_any_more(self) -> None:
+        world, keeping = World(), Lifecycle(on_change="keep")
+        world.apply(job(lifecycle=keeping))
+        earlier = world.state
+        wanted = replace(secret_job(), lifecycle=keeping)
+        world.apply(wanted, environment=TOKEN)
+        name = world.record("a").name
+        with world.store.lock(command="restore", timeout=0.0) as writer:
+            writer.checkpoint(earlier.model_copy(update={"serial": world.state.serial + 1}))
+
+        made = planned(world, wanted)
+
+        assert name != "a"
+        assert errors(made) == ["Name is taken"]
+        assert VALUE not in made.model_dump_json()
+        assert f'"{name}"' in made.errors[0].detail
+        assert "differs" not in made.errors[0].detail
+
     def test_an_intent_that_a_killed_run_left_is_sealed_and_settled(self) -> None:
         world = World()
         world.around["create"] = first(die)
@@ -194,6 +214,17 @@ class TestTheVault:
 
     def test_what_the_platform_echoes_is_hidden(self) -> None:
         assert self.VAULT.hide(self.PLAIN) == self.VAULT.seal(self.SPEC)
+
+    @pytest.mark.parametrize("base", ["a", "a" * 60], ids=["short", "cut"])
+    def test_a_job_beside_one_of_the_name_is_hidden_too(self, base: str) -> None:
+        secret = secret_job(base)
+        plain = {"lr": "0.1", "key": VALUE}
+        vault = Vault.of([secret.spec], SALT, TOKEN)
+        kept_beside = beside(job(base, parameters=plain), "567524").spec
+        stranger = job(f"{base[:50]}-of-others", parameters=plain).spec
+
+        assert secrets_of(vault.hide(kept_beside)) == secrets_of(vault.seal(secret.spec))
+        assert vault.hide(stranger) == stranger
 
     def test_jobs_of_other_names_are_hidden_only_like_their_definition(self) -> None:
         plain = a_spec("b", parameters={"lr": "0.1", "key": VALUE})
