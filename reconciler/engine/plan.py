@@ -117,7 +117,7 @@ def prepare(
     vault = open_vault(context, base, (job.spec for job in request.desired.values()))
     base = sealed_state(base, request.desired, vault)
     request = replace(request, desired=sealed_jobs(request.desired, base, vault))
-    listing, recovery = look(context, base, request.desired, listed)
+    listing, recovery = look(context, base, request.desired, listed, adopting=request.adopt)
     recovery = replace(recovery, entries=(*resealed(recorded, base), *recovery.entries))
     state = fold(base, recovery.entries)
     _check_selection(request, state)

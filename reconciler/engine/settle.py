@@ -17,6 +17,8 @@ def look(
     state: State,
     desired: Mapping[Address, DesiredJob],
     listed: Listing | None = None,
+    *,
+    adopting: bool = False,
 ) -> tuple[Listing, Recovery]:
     """Refresh, and settle what interrupted runs left open as far as the platform tells.
 
@@ -26,8 +28,9 @@ def look(
     unless a create of the same name is going to find out: planned without it, it would be lost.
     Nothing but time finds out about a version. A job that such a run may have deleted, and that is
     wanted again as it was, is given the time to go: planned as unchanged, it would vanish after.
+    So is, when `adopting`, a job that somebody stops: it may be on its way out.
     """
-    pause = context.timing.poll_first
+    pause, until = context.timing.poll_first, context.time.monotonic() + context.timing.grace
     while True:
         listing = refresh(
             context.provider,
@@ -41,7 +44,12 @@ def look(
         context.check_stop()
         recovery = recover(state, listing)
         known = fold(state, recovery.entries)
-        if not (_may_appear(context, known, desired) or _may_go(context, known, desired, listing)):
+        may_end = adopting and context.time.monotonic() < until and _ends(known, desired, listing)
+        if not (
+            may_end
+            or _may_appear(context, known, desired)
+            or _may_go(context, known, desired, listing)
+        ):
             return listing, recovery
         context.time.pause(pause)
         listed = None
@@ -73,6 +81,16 @@ def _may_go(
         and not (actual.status is Status.FAILED and wanted.lifecycle.on_failure == "retry")
         and not any(each.forces_replace for each in definition_changes(record.spec, wanted.spec))
         for address, intents in state.intents.items()
+    )
+
+
+def _ends(state: State, desired: Mapping[Address, DesiredJob], listing: Listing) -> bool:
+    """Tell whether a job that could be adopted is stopping, to be deleted or to stay."""
+    return any(
+        (address not in state.records or state.records[address].job_id is None)
+        and (actual := listing.by_name(job.spec.name)) is not None
+        and actual.status is Status.STOPPING
+        for address, job in desired.items()
     )
 
 

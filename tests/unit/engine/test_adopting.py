@@ -3,10 +3,13 @@
 import pytest
 
 from reconciler.engine.adopting import adopt_all, strangers, unfit
+from reconciler.engine.context import Timing
 from reconciler.errors import RefusedError
 from reconciler.model.address import Address
+from reconciler.model.job import Status
+from reconciler.providers.memory import MemoryProvider
 from tests.build import a_spec
-from tests.unit.engine.support import World, a_request, job, other, outcome_of, renamed
+from tests.unit.engine.support import World, a_request, after, job, other, outcome_of, renamed
 
 
 def test_strangers_are_the_jobs_that_nobody_records_or_names() -> None:
@@ -83,3 +86,53 @@ def test_adopting_into_a_state_of_another_platform_is_refused() -> None:
         adopt_all(world.context(), a_request(job("ours"), job("theirs"), platform=elsewhere))
 
     assert world.state.records.keys() == {"ours"}
+
+
+def stopping(world: World) -> str:
+    """Let a job with the wanted configuration run, and somebody else delete or stop it."""
+    job_id = world.platform.add(a_spec("theirs")).job_id
+    world.platform.set_status("theirs", Status.STOPPING)
+    return job_id
+
+
+def test_a_job_that_somebody_deletes_is_not_adopted_but_created_when_it_is_gone() -> None:
+    world = World()
+    world.platform.delete_lag = 3
+    going = stopping(world)
+    MemoryProvider(world.platform).delete(going)
+
+    result = world.apply(request=a_request(job("theirs"), adopt=True))
+
+    assert outcome_of(result) == {"theirs": "done"}
+    assert world.record("theirs").job_id != going
+    world.check_settled(job("theirs"))
+
+
+def test_a_job_that_somebody_stops_is_adopted_when_it_has_stopped() -> None:
+    world = World()
+    stopped = stopping(world)
+    world.clock.on_pause = after(lambda: world.platform.set_status("theirs", Status.STOPPED), nth=2)
+
+    world.apply(request=a_request(job("theirs"), adopt=True))
+
+    assert world.record("theirs").job_id == stopped
+    assert world.mutations() == []
+
+
+def test_a_job_that_takes_long_to_stop_is_adopted_as_it_is() -> None:
+    world = World()
+    going = stopping(world)
+    begun = world.clock.now
+
+    world.apply(request=a_request(job("theirs"), adopt=True))
+
+    assert world.record("theirs").job_id == going
+    assert Timing().grace <= world.clock.now - begun < 3 * Timing().grace
+
+
+def test_without_adopting_a_stopping_job_is_not_waited_for() -> None:
+    world = World()
+    stopping(world)
+
+    assert world.plan(job("theirs")).plan.errors
+    assert world.clock.pauses == []
