@@ -361,8 +361,6 @@ class Ledger:
             return  # what an interrupted run was approved to replace is completed
         if self.succeeded[record.job_id] != record.version_id:
             return
-        if action.reason == Reason.DEPENDENCY_REPLACED:
-            return
         codes = {each.digest for each in (record.code, wanted.code) if each}
         same = fixed(record.spec) == fixed(wanted.spec) and len(codes) < 2
         there = record.job_id in self.versions

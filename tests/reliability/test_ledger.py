@@ -302,3 +302,33 @@ def test_a_finished_single_run_is_not_paid_for_again() -> None:
 
     with pytest.raises(ViolationError, match="paid for again"):
         ledger.approve(a_plan(an_action("create", "a", SPEC)), {A: a_desired(SPEC)})
+
+
+@pytest.mark.parametrize(
+    ("ran", "needed", "seen"),
+    [
+        pytest.param("2", [], None, id="it has another run"),
+        pytest.param("1", [an_action("replace", "b", a_spec("b"), job_id="1")], None, id="it gets"),
+        pytest.param("1", [], "run again", id="nothing of it ran again"),
+    ],
+)
+def test_a_dependent_is_run_again_only_after_what_it_needs(
+    ran: str, needed: list[Action], seen: str | None
+) -> None:
+    ledger, _ = a_ledger(
+        {
+            "a": ours(FIRST, version_id="1108482", depends_on={B: "1"}),
+            "b": a_record(a_spec("b"), job_id=ran, version_id=None),
+        }
+    )
+    ledger.platform.set_status("a", Status.SUCCEEDED)
+    ledger.note_succeeded()
+    again = an_action("replace", "a", SPEC, job_id=FIRST, reason="dependency_replaced")
+    plan = a_plan(again, *needed)
+    wanted = {A: a_desired(SPEC, depends_on=(B,)), B: a_desired(a_spec("b"))}
+
+    if seen is None:
+        ledger.approve(plan, wanted)
+    else:
+        with pytest.raises(ViolationError, match=seen):
+            ledger.approve(plan, wanted)
