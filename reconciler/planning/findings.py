@@ -12,15 +12,24 @@ from reconciler.planning.world import World
 
 
 def diagnose(
-    world: World, decided: Iterable[Action], owners: Mapping[str, Address]
+    world: World,
+    addresses: Iterable[Address],
+    actions: Iterable[Action],
+    owners: Mapping[str, Address],
 ) -> Iterable[Diagnostic]:
-    """Say what keeps jobs from being as wanted; `owners` maps ids of recorded jobs to addresses."""
-    planned = {action.address: action for action in decided}
-    for action in planned.values():
-        desired = world.desired.get(action.address)
+    """Say what keeps jobs from being as wanted; `owners` maps ids of recorded jobs to addresses.
+
+    Of the addresses that were looked at, those without an action stay as they are.
+    """
+    planned = {action.address: action for action in actions}
+    for address in addresses:
+        desired, action = world.desired.get(address), planned.get(address)
         if desired is None:
             continue
-        if action.reason == Reason.NAME_TAKEN:
+        if action is None:
+            yield from _protected_failure(world, desired)
+            yield from _protected_dependent(world, desired)
+        elif action.reason == Reason.NAME_TAKEN:
             yield _name_taken(world, action, desired.place("name"), owners)
         elif action.kind is ActionKind.BLOCKED and action.reason == Reason.VANISHED:
             yield error(
@@ -34,9 +43,6 @@ def diagnose(
             )
         elif action.waits:
             yield from _failed_dependencies(world, action, planned)
-        elif action.kind is ActionKind.NOOP:
-            yield from _protected_failure(world, desired)
-            yield from _protected_dependent(world, desired)
 
 
 def _name_taken(

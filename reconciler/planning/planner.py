@@ -1,6 +1,6 @@
 """From desired, recorded and actual jobs to the actions of a plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.diagnostics import Diagnostic
@@ -64,12 +64,11 @@ def make_draft(world: World) -> Draft:
         address for address in {*world.desired, *world.state.records} if address in world.selection
     )
     owners = _owners(world.state)
-    decided = _decide_all(world, addresses, owners)
-    actions = tuple(action for action in decided if action.kind is not ActionKind.NOOP)
+    actions = tuple(_decide_all(world, addresses, owners))
     places = {address: job.location for address, job in world.desired.items()}
     found = find_drift(addresses, world.state.records, world.listing, places)
     drifted = set_apart(found, world.ignored_drift, world.today)
-    unmanaged = _untouched(find_unmanaged(world.state, world.listing), decided)
+    unmanaged = _untouched(find_unmanaged(world.state, world.listing), actions)
     return Draft(
         state=world.state,
         moved=moves.moved,
@@ -79,10 +78,10 @@ def make_draft(world: World) -> Draft:
         notes=drifted.notes,
         diagnostics=(
             *moves.diagnostics,
-            *diagnose(world, decided, owners),
+            *diagnose(world, addresses, actions, owners),
             *drifted.diagnostics,
         ),
-        summary=_count(decided, drifted.drift, unmanaged, world),
+        summary=_count(addresses, actions, drifted.drift, unmanaged, world),
         unmanaged=unmanaged,
         statuses=_statuses(world, addresses),
     )
@@ -111,19 +110,24 @@ def _owners(state: State) -> dict[str, Address]:
 def _decide_all(
     world: World, addresses: Iterable[Address], owners: Mapping[str, Address]
 ) -> list[Action]:
-    """Decide behind what each job depends on; return the decisions in the addresses' order."""
+    """Decide behind what each job depends on; return what is to be done in the addresses' order.
+
+    A job that is to stay as it is has no action: most jobs are, and each would take a kilobyte.
+    """
     desired = world.desired
     graph = {
         address: desired[address].depends_on if address in desired else () for address in addresses
     }
     decided: dict[Address, Action] = {}
     for address in in_order(graph):
-        decided[address] = _decide(world, address, owners, decided)
+        action = _decide(world, address, owners, decided)
+        if action.kind is not ActionKind.NOOP:
+            decided[address] = action
     order = deletion_order(decided.values(), world.state.records)
     for address, others in order.items():
         for other in others:
             decided[address] = _after(decided[address], other)
-    return [decided[address] for address in graph]
+    return [decided[address] for address in graph if address in decided]
 
 
 def _decide(
@@ -239,21 +243,22 @@ def _after(action: Action, address: Address) -> Action:
 
 
 def _untouched(
-    unmanaged: tuple[ActualJob, ...], decided: Iterable[Action]
+    unmanaged: tuple[ActualJob, ...], actions: Iterable[Action]
 ) -> tuple[ActualJob, ...]:
     """Leave out the jobs that the plan adopts, or replaces as they took a recorded one's place."""
-    touched = {a.job_id for a in decided if a.kind in (ActionKind.ADOPT, ActionKind.REPLACE)}
+    touched = {a.job_id for a in actions if a.kind in (ActionKind.ADOPT, ActionKind.REPLACE)}
     return tuple(job for job in unmanaged if job.job_id not in touched)
 
 
 def _count(
-    decided: Iterable[Action],
+    addresses: Sequence[Address],
+    actions: Sequence[Action],
     drift: tuple[Drift, ...],
     unmanaged: tuple[ActualJob, ...],
     world: World,
 ) -> Summary:
-    counts = dict.fromkeys(ActionKind, 0)
-    for action in decided:
+    counts = dict.fromkeys(ActionKind, 0) | {ActionKind.NOOP: len(addresses) - len(actions)}
+    for action in actions:
         counts[action.kind] += 1
     return Summary(
         **{str(kind): count for kind, count in counts.items()},
