@@ -1,5 +1,7 @@
 """What must hold of one command: of what it told, what it moved, and what it left to do."""
 
+from collections.abc import Collection
+
 from reconciler.engine.plan import Prepared
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import is_aside
@@ -24,6 +26,25 @@ def is_to_follow(done: Plan, left: Plan) -> bool:
     return lifted or all(
         (each.address in adopted and each.reason.startswith((Reason.RETRY, Reason.EXPIRED)))
         or (each.reason == Reason.EXPIRED and (is_aside(each.address) or _took_time(each)))
+        for each in left.actions
+    )
+
+
+def is_overtaken(done: Plan, left: Plan, deletions: Collection[str]) -> bool:
+    """Tell whether all that is left is to make anew what was adopted while it was on its way out.
+
+    `deletions` are the jobs whose deletion others had accepted. The list shows a finished one as
+    before until it is gone, so that nobody can tell it from one that stays.
+    """
+    adopted = {
+        each.address
+        for each in done.actions
+        if each.kind is ActionKind.ADOPT and each.job_id in deletions
+    }
+    return bool(left.actions) and all(
+        each.address in adopted
+        and each.kind is ActionKind.CREATE
+        and each.reason == Reason.VANISHED
         for each in left.actions
     )
 

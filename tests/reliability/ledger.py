@@ -40,8 +40,9 @@ class Ledger:
     which address each job was created for, `retrying` the addresses whose last job was deleted to
     be retried. `twins` are the jobs of others that nobody can tell from one that an open intent
     was to create: same name, all of its configuration, made when ours would have been. Decision
-    0002 accepts that such a job is taken for ours. `environment` has the values of secrets, `kept`
-    are the `removed` blocks that let go of jobs.
+    0002 accepts that such a job is taken for ours. `deletions` are the jobs whose deletion the
+    platform accepted, whether they are gone by now or not. `environment` has the values of
+    secrets, `kept` are the `removed` blocks that let go of jobs.
     """
 
     platform: MemoryPlatform
@@ -58,6 +59,7 @@ class Ledger:
     attempts: dict[str, Address] = field(default_factory=dict)
     retrying: set[Address] = field(default_factory=set)
     twins: set[str] = field(default_factory=set)
+    deletions: set[str] = field(default_factory=set)
     environment: dict[str, str] = field(default_factory=dict)
     kept: tuple[Address, ...] = ()
     requests: int = 0
@@ -200,6 +202,7 @@ class Ledger:
 
     def deleted(self, job_id: str) -> None:
         """A delete was accepted, whether anybody learned of it or not."""
+        self.deletions.add(job_id)
         self.succeeded.pop(job_id, None)
 
     def about_to_update(self, job_id: str, description: str) -> None:

@@ -42,7 +42,7 @@ from tests.reliability.chaos import (
     WatchedBackend,
     WatchedProvider,
 )
-from tests.reliability.judging import check_moved, check_told, is_to_follow
+from tests.reliability.judging import check_moved, check_told, is_overtaken, is_to_follow
 from tests.reliability.ledger import Ledger, ViolationError
 from tests.reliability.likeness import fixed, has_all
 from tests.reliability.runs import RunsProvider
@@ -307,12 +307,19 @@ class World:
             return
         if left.plan.summary.blocked:
             return
+        if is_overtaken(plan, left.plan, self._deletions_of_others(stack)):
+            self.apply(stack, request)  # and that one has to leave nothing to do
+            return
         touched = {action.job_id for action in left.plan.actions}
         if left.recovery.entries and touched & stack.ledger.twins:
             return  # somebody's job that is taken for ours came into the list only now
         if not left.plan.is_empty or left.plan.errors or left.recovery.entries:
             raise ViolationError(f"lost: after an apply there is more to do: {left.plan.actions}")
         self._check_as_wanted(stack, request)
+
+    def _deletions_of_others(self, stack: Stack) -> set[str]:
+        others = [each.ledger.deletions for each in self.stacks if each is not stack]
+        return {job_id for deletions in others for job_id in deletions}
 
     def _check_as_wanted(self, stack: Stack, request: Request) -> None:
         """What the definition wants is recorded and there; what it does not want is not."""

@@ -10,20 +10,22 @@ import sys
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.model.job import Lifecycle
-from reconciler.model.plan import FieldChange
+from reconciler.model.job import Lifecycle, Status
+from reconciler.model.plan import Action, FieldChange
 from reconciler.model.secrets import Vault
 from reconciler.model.spec import JobSpec
 from reconciler.planning import decide, planner
 from reconciler.planning.diff import definition_changes
 from reconciler.planning.guards import Consent
 from reconciler.planning.moves import Moves
+from tests.build import a_plan, an_action
 from tests.conftest import SCALE
 from tests.reliability.figures import COLUMNS, Figures
 from tests.reliability.histories import run
 from tests.reliability.histories.rules import Histories, Step
 from tests.reliability.histories.run import run_histories, run_shards
 from tests.reliability.histories.shrink import column, replay, show, shrink
+from tests.reliability.judging import is_overtaken
 from tests.reliability.ledger import Ledger, ViolationError
 from tests.reliability.seen import Api, suite
 
@@ -140,6 +142,66 @@ def test_a_job_that_is_about_to_go_is_not_taken_for_unchanged(lifecycle: Lifecyc
     )
 
     assert wrong is None
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.STOPPED, Status.FAILED])
+@pytest.mark.parametrize("lag", [2, 3])
+def test_a_job_that_another_stack_deletes_is_created_in_the_end(status: Status, lag: int) -> None:
+    """One stack gives a job up, and another adopts it before it left the list."""
+    undisturbed = {"deeds": [], "yielding": False}
+    wrong = replay(
+        [
+            ("begin", {"lifecycles": [Lifecycle()], "script": {}, "disks": False}),
+            ("mood", {"mood": ("delete_lag", None)}),
+            ("strangers", {"deeds": [(0, ("status", status))]}),
+            (
+                "apply_undisturbed",
+                {
+                    "changes": [(Address("a"), ("name", "n5"))],
+                    "which": 0,
+                    "adopting": False,
+                    **undisturbed,
+                },
+            ),
+            ("mood", {"mood": ("delete_lag", lag)}),
+            (
+                "apply_undisturbed",
+                {
+                    "changes": [(Address("a"), ("lr", "0.1"))],
+                    "which": 1,
+                    "adopting": True,
+                    **undisturbed,
+                },
+            ),
+        ]
+    )
+
+    assert wrong is None
+
+
+def adoption(job_id: str = "1") -> Action:
+    return an_action("adopt", "a", job_id=job_id, reason="adopted")
+
+
+def creation(address: str = "a", reason: str = "vanished") -> Action:
+    return an_action("create", address, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "overtaken"),
+    [
+        pytest.param([adoption()], [creation()], True, id="adopted on its way out"),
+        pytest.param([adoption()], [], False, id="nothing left"),
+        pytest.param([adoption("2")], [creation()], False, id="nobody deleted it"),
+        pytest.param([], [creation()], False, id="not adopted"),
+        pytest.param([adoption()], [creation(reason="new")], False, id="another reason"),
+        pytest.param([adoption()], [creation(), creation("b")], False, id="another one besides"),
+    ],
+)
+def test_only_what_others_deleted_may_vanish_after_an_apply(
+    done: list[Action], left: list[Action], *, overtaken: bool
+) -> None:
+    assert is_overtaken(a_plan(*done), a_plan(*left), {"1"}) is overtaken
 
 
 BLIND = {
