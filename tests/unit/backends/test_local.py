@@ -207,13 +207,14 @@ def test_a_damaged_kept_snapshot_does_not_hide_the_others(backend):
         backend.restore(names[1])
 
 
-def test_restoring_cannot_bring_in_another_lineage(backend):
+@pytest.mark.parametrize("lineage", ["0000", "another"])
+def test_restoring_cannot_bring_in_another_lineage(backend, lineage):
     flip(backend.folder / "vision.journal", 40)
     with (
         backend.lock(command="state restore") as writer,
         pytest.raises(StateError, match="another lineage"),
     ):
-        writer.checkpoint(EMPTY.model_copy(update={"lineage": "another", "serial": 99}))
+        writer.checkpoint(EMPTY.model_copy(update={"lineage": lineage, "serial": 99}))
 
 
 def test_a_snapshot_renamed_by_hand_is_told(backend):

@@ -69,6 +69,19 @@ def test_entries_are_read_on_top_of_their_snapshot(backend: ObjectsBackend) -> N
     assert found.serial > BEFORE.serial
 
 
+@pytest.mark.parametrize("entries", [0, 1, 2])
+def test_a_run_that_died_within_a_checkpoint_left_the_new_snapshot(
+    backend: ObjectsBackend, bucket: Bucket, entries: int
+) -> None:
+    before = write(backend, *[ENTRY] * entries)
+    after = before.model_copy(update={"serial": before.serial + 1, "records": {}})
+    with backend.lock(command="reconciler apply") as writer:
+        writer.checkpoint(after)
+    bucket.remove([key(2, 0)])
+
+    assert backend.read() == after
+
+
 @pytest.mark.parametrize(
     ("at", "change"),
     [
