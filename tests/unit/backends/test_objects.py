@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import obstore
 import pytest
 from obstore.store import MemoryStore
 
@@ -211,3 +212,16 @@ def replaced(entry: Recorded, address: str) -> Recorded:
 def test_a_stack_must_be_part_of_a_key(bucket: Bucket, stack: str) -> None:
     with pytest.raises(UsageError, match="Not a stack name"):
         ObjectsBackend(bucket, stack)
+
+
+def test_a_write_that_meets_no_trouble_is_one_request(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the object was read")
+
+    monkeypatch.setattr(obstore, "get", fail)
+
+    tag = bucket.create("vision/a", b"1")
+    assert tag
+    assert bucket.swap("vision/a", b"2", tag)
