@@ -107,6 +107,17 @@ def test_a_limit_that_cannot_be_checked_refuses(name: str) -> None:
     assert "estimated_hours" in found.hint
 
 
+@pytest.mark.parametrize(("count", "named", "more"), [(10, 10, False), (11, 10, True)])
+def test_of_many_jobs_that_nobody_can_tell_of_some_are_named(
+    count: int, named: int, more: bool
+) -> None:
+    vague = [a_desired(a_spec(f"vague-{n}", flavor="gpu")) for n in range(count)]
+
+    (found,) = check_limits([Limit("cost", Decimal(1), a_location())], [], vague, PRICES, GPUS)
+
+    assert (found.detail.count("vague-"), "…" in found.detail) == (named, more)
+
+
 def test_a_limit_of_cost_without_prices_refuses() -> None:
     limit = Limit("cost", Decimal(100), a_location())
 

@@ -3,8 +3,15 @@
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.planning.dependencies import deletion_order, in_order, is_same_run, without_cycles
-from tests.build import a_record, an_action
+from reconciler.model.job import Outcome, Status
+from reconciler.planning.dependencies import (
+    actual_status,
+    deletion_order,
+    in_order,
+    is_same_run,
+    without_cycles,
+)
+from tests.build import a_listing, a_record, an_action, an_actual, an_outcome
 
 
 def graph(**edges: str) -> dict[Address, tuple[Address, ...]]:
@@ -40,6 +47,25 @@ def test_jobs_that_depend_on_one_another_are_deleted_all_the_same() -> None:
     }
     actions = [an_action("delete", name) for name in "abc"]
     assert deletion_order(actions, records) in ({"a": ("b",)}, {"b": ("a",)})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "actual", "outcome", "status"),
+    [
+        pytest.param("20", "20", None, Status.RUNNING, id="the run that we know"),
+        pytest.param("20", "21", None, None, id="a later run of somebody else"),
+        pytest.param("20", "19", None, None, id="an earlier one"),
+        pytest.param("20", "21", an_outcome(), Status.SUCCEEDED, id="it ended before that"),
+        pytest.param(None, "21", None, Status.RUNNING, id="a record without versions"),
+        pytest.param("20", None, None, Status.RUNNING, id="a platform without versions"),
+    ],
+)
+def test_the_status_of_a_record_is_that_of_its_own_run(
+    recorded: str | None, actual: str | None, outcome: Outcome | None, status: Status | None
+) -> None:
+    record = a_record(version_id=recorded, outcome=outcome)
+
+    assert actual_status(record, a_listing(an_actual(version_id=actual))) == status
 
 
 @pytest.mark.parametrize(

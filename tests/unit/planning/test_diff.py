@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.job import CodeDigest
 from reconciler.model.spec import Engine, Input, Notification
-from reconciler.planning.diff import definition_changes, drift_changes
+from reconciler.planning.diff import code_changes, definition_changes, drift_changes
 from tests.build import a_spec
 
 A, B, C = (Input(path=f"/bucket/{name}/") for name in "abc")
@@ -112,3 +113,41 @@ def test_what_was_never_written_may_differ_on_the_platform_but_not_in_the_defini
 
     assert drift_changes(bare, filled) == ()
     assert [change.path for change in definition_changes(bare, filled)] == ["pool_id"]
+
+
+LONG = "sha256:" + "0123456789abcdef" * 4
+SHORT = "sha256:0123456789abcdef"
+
+
+def a_code(digest: str, **files: str) -> CodeDigest:
+    return CodeDigest(digest=digest, files={f"{name}.py": each for name, each in files.items()})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wanted", "expected"),
+    [
+        pytest.param(None, None, [], id="not watched"),
+        pytest.param(a_code(LONG), a_code(LONG, train="1"), [], id="equal"),
+        pytest.param(None, a_code(LONG), [("code", None, SHORT, False)], id="watched from now on"),
+        pytest.param(a_code(LONG), None, [("code", SHORT, None, False)], id="watched no more"),
+        pytest.param(
+            a_code("sha256:1", train="1", model="2", old="3"),
+            a_code("sha256:2", train="4", model="2", new="5"),
+            [
+                ("code.new.py", None, "5", True),
+                ("code.old.py", "3", None, True),
+                ("code.train.py", "1", "4", True),
+            ],
+            id="files",
+        ),
+        pytest.param(
+            a_code("sha256:1"), a_code(LONG), [("code", "sha256:1", SHORT, True)], id="no files"
+        ),
+    ],
+)
+def test_code_changes(
+    recorded: CodeDigest | None, wanted: CodeDigest | None, expected: list[Any]
+) -> None:
+    found = code_changes(recorded, wanted)
+
+    assert [(c.path, c.before, c.after, c.forces_replace) for c in found] == expected

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.model.address import Address
 from reconciler.model.job import ActualJob, CodeDigest, DesiredJob, JobRecord, Lifecycle, Status
+from reconciler.model.spec import JobSpec
 from reconciler.planning.decide import decide, decide_aside
 from reconciler.planning.dependencies import Needs
 from tests.build import NOW, a_desired, a_record, a_spec, an_actual, an_outcome
@@ -259,3 +260,17 @@ def test_a_version_needs_one_to_follow_and_the_same_job() -> None:
         )
     ]
     assert versions == ["new_version", "replace", "replace"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "strategy"),
+    [
+        pytest.param(a_spec(flavor="another"), "new_version", id="a field that sorts before"),
+        pytest.param(a_spec(workers=2), "new_version", id="a field that sorts behind"),
+        pytest.param(a_spec("renamed"), "replace", id="the name"),
+    ],
+)
+def test_a_version_bears_the_name_of_its_job(spec: JobSpec, strategy: str) -> None:
+    wanted = wanting(spec, on_change="new_version")
+
+    assert decide(ADDRESS, wanted, a_record(), done()).strategy == strategy

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reconciler.model.address import JOB_NAME
 from reconciler.model.job import CodeDigest
-from reconciler.planning.naming import as_recorded, base_name, beside
+from reconciler.planning.naming import as_recorded, base_name, beside, named
 from tests.build import a_desired, a_record, a_spec
 
 WANTED = a_desired()
@@ -45,4 +45,5 @@ def test_a_name_that_was_made_stays_until_the_definition_gives_another() -> None
 
 def test_the_definitions_name_is_kept_only_where_it_is_another() -> None:
     assert base_name(WANTED, beside(WANTED, "7")) == "resnet"
+    assert base_name(WANTED, named(WANTED, "another")) == "resnet"
     assert base_name(WANTED, WANTED) is None

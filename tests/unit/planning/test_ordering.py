@@ -93,6 +93,15 @@ class TestClearingFirst:
         assert names(schedule.finish(b, done=False)) == ["c"]
         assert names(taken(schedule)) == ["b", "a"]
 
+    def test_a_failure_frees_no_place_that_others_still_hold(self) -> None:
+        a, b, c = action("create", "a"), action("delete", "b"), action("update", "c")
+        schedule = Schedule([a, b, c, action("create", "d", "c")], clear_first=True)
+
+        assert names(schedule.finish(c, done=False)) == ["d"]
+        assert names(taken(schedule)) == ["b", "c"]
+        schedule.finish(b, done=True)
+        assert names(taken(schedule)) == ["a"]
+
     def test_a_dependent_create_waits_for_both(self) -> None:
         a, b, c = action("delete", "a"), action("delete", "b"), action("create", "c", "a")
         schedule = Schedule([a, b, c], clear_first=True)

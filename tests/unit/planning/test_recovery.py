@@ -12,6 +12,7 @@ from reconciler.planning.recovery import (
     CLOCK_SKEW,
     LATEST,
     Recovery,
+    is_our_version,
     is_ours,
     recover,
     with_ids,
@@ -296,6 +297,40 @@ def test_nothing_but_a_create_makes_a_job_ours() -> None:
 
     assert is_ours([REPLACE, UPDATE, DELETE, bare], NEW) is None
     assert is_ours([], NEW) is None
+
+
+VERSION = an_intent("version", CHANGED, job_id="10", version_id="20")
+
+
+@pytest.mark.parametrize(
+    ("intent", "job", "ours"),
+    [
+        pytest.param(VERSION, an_actual(CHANGED, version_id="21"), True, id="it followed"),
+        pytest.param(VERSION, an_actual(CHANGED), False, id="the one before"),
+        pytest.param(VERSION, an_actual(CHANGED, version_id=None), False, id="nobody can tell"),
+        pytest.param(VERSION, an_actual(SPEC, version_id="21"), False, id="of somebody else"),
+        pytest.param(
+            VERSION, an_actual(CHANGED, job_id="09", version_id="21"), False, id="an earlier job"
+        ),
+        pytest.param(
+            VERSION, an_actual(CHANGED, job_id="11", version_id="21"), False, id="a later job"
+        ),
+        pytest.param(
+            an_intent("create", CHANGED, job_id="10", version_id="20"),
+            an_actual(CHANGED, version_id="21"),
+            False,
+            id="no version was meant",
+        ),
+    ],
+)
+def test_a_version_is_ours_that_follows_and_is_as_it_was_sent(
+    intent: Intent, job: ActualJob, ours: bool
+) -> None:
+    found = is_our_version([intent], job)
+
+    assert (found is not None) is ours
+    if found:
+        assert (found.job_id, found.version_id, found.spec) == ("10", "21", CHANGED)
 
 
 def test_the_platforms_ids_and_time_complete_a_record() -> None:
