@@ -8,7 +8,7 @@ from obstore.store import MemoryStore
 
 from reconciler.backends.leases import Terms
 from reconciler.backends.objects import ObjectsBackend
-from reconciler.backends.s3 import Bucket
+from reconciler.backends.s3 import Bucket, Found
 from reconciler.errors import StateDamagedError, StateError, UsageError
 from reconciler.model.address import Address
 from reconciler.model.state import Recorded, State
@@ -81,6 +81,29 @@ def test_a_run_that_died_within_a_checkpoint_left_the_new_snapshot(
     bucket.remove([key(2, 0)])
 
     assert backend.read() == after
+
+
+class Pruned(Bucket):
+    """A bucket whose objects, as others tidy up, are gone by the first times they are read."""
+
+    looks = 0
+
+    def get(self, key: str) -> Found | None:
+        self.looks -= 1
+        return super().get(key) if self.looks < 0 else None
+
+
+def test_a_chain_that_is_tidied_up_meanwhile_is_looked_for_again() -> None:
+    bucket = Pruned(MemoryStore(), "memory://")
+    backend = ObjectsBackend(bucket, STACK, terms=TERMS)
+    state = write(backend)
+
+    bucket.looks = 4
+    assert backend.read() == state
+
+    bucket.looks = 100
+    with pytest.raises(StateDamagedError):
+        backend.read()
 
 
 @pytest.mark.parametrize(
