@@ -55,10 +55,6 @@ def test_files_are_for_the_owner_alone_whatever_the_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
         backend = LocalBackend(tmp_path / "deep" / "state", "vision")
-        if mask & 0o700:
-            (tmp_path / "deep" / "state" / "backups").mkdir(parents=True)
-            for folder in (".", "state", "state/backups"):
-                (tmp_path / "deep" / folder).chmod(0o700)
         with backend.lock(command="apply") as writer:
             writer.checkpoint(EMPTY)
             writer.checkpoint(EMPTY.model_copy(update={"serial": 1}))
@@ -66,14 +62,15 @@ def test_files_are_for_the_owner_alone_whatever_the_umask(tmp_path, mask):
     finally:
         os.umask(before)
 
-    found = modes(tmp_path / "deep")
+    found = modes(tmp_path)
     assert {re.sub(r"\.0\..*", ".0", name): mode for name, mode in found.items()} == {
-        "state": 0o700,
-        "state/backups": 0o700,
-        "state/backups/vision.0": 0o600,
-        "state/vision.json": 0o600,
-        "state/vision.journal": 0o600,
-        "state/vision.lock": 0o600,
+        "deep": 0o700,
+        "deep/state": 0o700,
+        "deep/state/backups": 0o700,
+        "deep/state/backups/vision.0": 0o600,
+        "deep/state/vision.json": 0o600,
+        "deep/state/vision.journal": 0o600,
+        "deep/state/vision.lock": 0o600,
     }
 
 
