@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from reconciler.engine.soundness import check_whole, misfits
-from reconciler.errors import PlanFileError
+from reconciler.engine.staleness import fitting
+from reconciler.errors import PlanFileError, PlanStaleError
 from reconciler.model.address import Address
 from reconciler.model.job import JobRecord
 from reconciler.model.plan import Action, Expectation
@@ -140,3 +141,16 @@ def test_a_job_of_another_name_did_not_take_the_place_of_one_that_is_gone() -> N
     assert list(misfits(an_action("replace"), a_state(CHANGED), listing, ())) == [
         "job_id was 10, is 11"
     ]
+
+
+@pytest.mark.parametrize("kind", ["forget", "update", "replace", "delete"])
+def test_only_a_plan_that_forgets_a_job_gives_it_to_another_address(kind: str) -> None:
+    plan = a_plan(planned("adopt"), planned(kind, "other"))
+    state = a_state({"other": a_record(a_spec("other"))})
+    listing = a_listing(an_actual(job_id="10"))
+
+    if kind == "forget":
+        assert len(fitting(plan, listing, state)) == 2
+    else:
+        with pytest.raises(PlanStaleError, match='"resnet": job_id 10 is recorded at "other"'):
+            fitting(plan, listing, state)
