@@ -39,6 +39,9 @@ def test_a_plan_ends_although_the_state_never_rests() -> None:
     world.around["list"] = lambda: first(change)()
 
     assert world.plan(job("a"), job("b")).plan.actions
+    pauses = world.clock.pauses
+    assert len(pauses) > 2
+    assert pauses == sorted(set(pauses))
 
 
 def test_a_state_that_never_rests_makes_no_job_a_strangers() -> None:
