@@ -9,7 +9,7 @@ from reconciler.errors import (
     NameTakenError,
     OutcomeUnknownError,
 )
-from reconciler.model.job import DesiredJob, Lifecycle
+from reconciler.model.job import DesiredJob, Lifecycle, Status
 from reconciler.providers.memory_platform import MemoryPlatform
 from tests.unit.engine.pipelines import finish, step
 from tests.unit.engine.support import World, after, first, job, other, outcome_of, renamed
@@ -211,3 +211,25 @@ def test_a_create_that_was_sent_again_has_its_time_to_appear_from_then_on() -> N
 
     assert world.platform.jobs == ()
     assert world.state.records == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [(Status.FAILED, False), (Status.STOPPED, True), (Status.DELETE_FAILED, True)],
+)
+def test_all_but_a_failed_job_that_is_retried_are_given_the_time_to_go(
+    status: Status, waits: bool
+) -> None:
+    """Killed once its deletion was accepted, and wanted again as it was."""
+    world, wanted = World(), job(lifecycle=Lifecycle(on_failure="retry", max_attempts=2))
+    world.apply(wanted)
+    world.platform.set_status("a", status)
+    world.platform.delete_lag = None
+    world.platform.fail("delete", Died(), when="after")  # type: ignore[arg-type]
+    with pytest.raises(Died):
+        world.apply()
+    world.clock.pauses.clear()
+
+    world.plan(wanted)
+
+    assert bool(world.clock.pauses) is waits
