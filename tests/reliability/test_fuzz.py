@@ -227,3 +227,7 @@ def test_nasty_plans_and_states_at_the_command_line(still: World, content: bytes
         assert "Traceback" not in ended.stderr
         assert "Internal error" not in ended.stderr
         shown.check(ended.stderr + ended.stdout)
+
+
+def test_what_is_nested_again_and_again_can_still_be_written() -> None:
+    assert make(TARGETS["answers"](), 134960, "31")

@@ -74,6 +74,7 @@ class Mutator:
         holder = [_copied(document)]
         for _ in range(self.random.choice((1, 1, 1, 2, 4))):
             self._spoil_tree(holder)
+            _cut(holder)
         text = json.dumps(holder[0], ensure_ascii=self.random.random() < 0.7, separators=(",", ":"))
         text = _TWIN.sub("", _RAW.sub(r"\1", text))
         return text.encode("utf-8", "surrogatepass")
@@ -118,6 +119,9 @@ class Mutator:
                 parent[key] = _copied(there[other])
             case _:
                 parent[key] = [parent[key]] if self.random.random() < 0.5 else {"": parent[key]}
+
+
+_DEEPEST = 600
 
 
 def _flip(m: Mutator, data: bytearray, _: bytes) -> bytearray:
@@ -213,13 +217,21 @@ _OPERATIONS: tuple[Callable[[Mutator, bytearray, bytes], bytearray], ...] = (
 
 
 def _copied(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _copied(each) for key, each in value.items()}
-        case list():
-            return [_copied(each) for each in value]
-        case _:
-            return value
+    return json.loads(json.dumps(value))
+
+
+def _cut(tree: list[Any]) -> None:
+    """Empty what is nested deeper than a writer of JSON can follow."""
+    level: list[Any] = [tree]
+    for _ in range(_DEEPEST):
+        level = [
+            each
+            for container in level
+            for each in (container.values() if isinstance(container, dict) else container)
+            if isinstance(each, dict | list)
+        ]
+    for container in level:
+        container.clear()
 
 
 def _places(container: Any) -> Any:
