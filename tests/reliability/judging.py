@@ -41,7 +41,7 @@ def is_overtaken(done: Plan, left: Plan, deletions: Collection[str]) -> bool:
         for each in done.actions
         if each.kind is ActionKind.ADOPT and each.job_id in deletions
     }
-    return bool(left.actions) and all(
+    return bool(left.actions and not left.errors) and all(
         each.address in adopted
         and each.kind is ActionKind.CREATE
         and each.reason == Reason.VANISHED

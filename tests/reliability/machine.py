@@ -308,7 +308,7 @@ class World:
         if left.plan.summary.blocked:
             return
         if is_overtaken(plan, left.plan, self._deletions_of_others(stack)):
-            self.apply(stack, request)  # and that one has to leave nothing to do
+            self._apply_to_the_end(stack, request)
             return
         touched = {action.job_id for action in left.plan.actions}
         if left.recovery.entries and touched & stack.ledger.twins:
@@ -316,6 +316,14 @@ class World:
         if not left.plan.is_empty or left.plan.errors or left.recovery.entries:
             raise ViolationError(f"lost: after an apply there is more to do: {left.plan.actions}")
         self._check_as_wanted(stack, request)
+
+    def _apply_to_the_end(self, stack: Stack, request: Request) -> None:
+        """Apply once more: everything is done by it, so that it is held to leave nothing to do."""
+        result = self.apply(stack, request).value
+        if not isinstance(result, ApplyResult) or len(result.of(Result.DONE)) != len(
+            result.results
+        ):
+            raise ViolationError(f"lost: what vanished is not made anew: {result}")
 
     def _deletions_of_others(self, stack: Stack) -> set[str]:
         others = [each.ledger.deletions for each in self.stacks if each is not stack]

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from reconciler.diagnostics import error
 from reconciler.model.address import Address
 from reconciler.model.job import Lifecycle, Status
 from reconciler.model.plan import Action, FieldChange
@@ -202,6 +203,12 @@ def test_only_what_others_deleted_may_vanish_after_an_apply(
     done: list[Action], left: list[Action], *, overtaken: bool
 ) -> None:
     assert is_overtaken(a_plan(*done), a_plan(*left), {"1"}) is overtaken
+
+
+def test_a_plan_with_errors_is_never_taken_for_overtaken() -> None:
+    wrong = a_plan(creation(), diagnostics=(error("Quota exceeded", "No job is left."),))
+
+    assert not is_overtaken(a_plan(adoption()), wrong, {"1"})
 
 
 BLIND = {
