@@ -54,6 +54,10 @@ WORDS = tuple(
 _BYTES = (b"\0", b"\xff", b"\xfe", b"\x80", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0")
 
 
+_DEEPEST = 600
+"""Levels of nesting that JSON is written and read with here; Python's own limit is 1,000 calls."""
+
+
 class Mutator:
     """One stream of decisions, and the words that suit the target."""
 
@@ -119,9 +123,6 @@ class Mutator:
                 parent[key] = _copied(there[other])
             case _:
                 parent[key] = [parent[key]] if self.random.random() < 0.5 else {"": parent[key]}
-
-
-_DEEPEST = 600
 
 
 def _flip(m: Mutator, data: bytearray, _: bytes) -> bytearray:
